@@ -1,0 +1,400 @@
+"""What the estimators share: parameters, training, inference."""
+
+import warnings
+from copy import copy
+from functools import partial
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import accuracy_score
+from sklearn.model_selection import train_test_split
+from sklearn.utils import ClassifierTags, check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from . import _targets
+from ._cells import CELLS, log_softmax
+from ._losses import SoftmaxCrossEntropy
+from ._networks import HiddenFeedback
+from ._objective import Objective
+from ._parameters import ravel, size, views
+from ._pooling import POOLS
+from ._sharding import cut, normalise_weights, shard_map
+from ._solvers import SOLVERS
+from ._standardisation import standardisation
+from ._training import Monitor, train
+from ._validation import read_long_table, read_sequences, read_wide_table
+
+
+class RecurrentEstimator(BaseEstimator):
+    """Training and inference, whatever the pattern.
+
+    A pattern says how 2-D input is read (`_read_table`), whether it puts out one row for each step
+    or for each sequence (`_per_step`), its `_network` and its `_loss`.
+    """
+
+    _parameter_constraints = {
+        "hidden_layer_sizes": [Interval(Integral, 1, None, closed="left"), "array-like"],
+        "activation": [StrOptions(set(CELLS))],
+        "solver": [StrOptions(set(SOLVERS))],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "warm_start": ["boolean"],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    _loss = SoftmaxCrossEntropy()
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.three_d_array = True
+        return tags
+
+    def _layer_sizes(self):
+        """`hidden_layer_sizes` as a tuple of int."""
+        sizes = self.hidden_layer_sizes
+        sizes = (sizes,) if isinstance(sizes, Integral) else tuple(sizes)
+        if not sizes or not all(isinstance(n, Integral) and n > 0 for n in sizes):
+            raise ValueError(
+                f"hidden_layer_sizes must be a positive int or a non-empty tuple of them, got "
+                f"{self.hidden_layer_sizes!r}."
+            )
+        return sizes
+
+    def _trial(self):
+        """A shallow copy for `fit` to work on, so that a fit that fails changes nothing."""
+        self._validate_params()
+        self._layer_sizes()
+        return copy(self)
+
+    def _read(self, X, *, reset):
+        return read_sequences(self, X, self._read_table, reset=reset)
+
+    def _train(self, sequences, y, weight, n_outputs, strata=None):
+        """Train the weights on y and weight, (n, ...) and (n,), for each step or each sequence.
+
+        ``strata`` (S,) are the labels that early stopping holds out evenly.
+        """
+        rng = check_random_state(self.random_state)
+        network = self._network(sequences.n_features, n_outputs)
+        training, held_out = self._hold_out(sequences.n_sequences, strata, rng)
+        shards = self._shards(sequences, y, weight, training)
+        with_targets = y.ndim == 2
+        scaling = standardisation(shards, n_outputs, self._per_step, with_targets)
+        scaling.apply(shards, with_targets)
+        warm = self.warm_start and hasattr(self, "input_weights_")
+        p = scaling.unfold(self._warm_parameters(network)) if warm else network.initial(rng)
+        with shard_map(self.n_jobs) as map_:
+            alpha = self.alpha / normalise_weights(shards)
+            objective = Objective(network, self._loss, shards, alpha, map_)
+            validate = None
+            if self.early_stopping:
+                watched = self._shards(sequences, y, weight, held_out)
+                scaling.apply(watched, with_targets)
+                validate = partial(self._held_out_score, objective, watched)
+            monitor = Monitor(self.tol, self.n_iter_no_change, validate, self.verbose)
+            result = train(
+                objective,
+                ravel(p, network.shapes),
+                self.solver,
+                self.max_iter,
+                monitor,
+                readout_first=network.readout_is_convex and not warm,
+            )
+        self._set_parameters(scaling.fold(views(result.x, network.shapes)))
+        self.n_parameters_ = size(network.shapes)
+        self.loss_ = result.fun
+        self.loss_curve_ = monitor.loss_curve
+        self.n_iter_ = len(monitor.loss_curve)
+        self.validation_scores_ = monitor.validation_scores if self.early_stopping else None
+        if result.status == 1:
+            warnings.warn(
+                f"Training reached max_iter={self.max_iter} before it converged. Increase "
+                "max_iter, or increase tol to be content with less.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+
+    def _shards(self, sequences, y=None, weight=None, among=None):
+        return cut(sequences.rows, sequences.lengths, self._per_step, y, weight, among)
+
+    def _hold_out(self, n_sequences, strata, rng):
+        """Sequences to train on and sequences to hold out (None without early stopping)."""
+        if not self.early_stopping:
+            return np.arange(n_sequences), None
+        if n_sequences < 2:
+            raise ValueError(
+                "early_stopping=True holds out whole sequences, but X has only one. Pass more "
+                "sequences, or early_stopping=False."
+            )
+        if strata is not None and np.unique(strata, return_counts=True)[1].min() < 2:
+            strata = None  # as no split has a class of one on both sides
+        try:
+            return train_test_split(
+                np.arange(n_sequences),
+                test_size=self.validation_fraction,
+                stratify=strata,
+                random_state=rng,
+            )
+        except ValueError as error:
+            raise ValueError(
+                f"early_stopping=True cannot hold out validation_fraction="
+                f"{self.validation_fraction} of {n_sequences} sequences: {error}"
+            ) from None
+
+    def _warm_parameters(self, network):
+        p = self._get_parameters(np.float64)
+        for name, shape in network.shapes.items():
+            if name not in p or p[name].shape != shape:
+                raise ValueError(
+                    "warm_start=True continues from the weights of the last fit, but the features, "
+                    "classes or hidden_layer_sizes have changed. Fit with warm_start=False."
+                )
+        return p
+
+    def _held_out_score(self, objective, shards, w):
+        p = objective.parameters(w)
+        Z = np.concatenate(list(objective.map(partial(objective.network.infer, p), shards)))
+        y = np.concatenate([shard.y for shard in shards])
+        weight = np.concatenate([shard.weight for shard in shards])
+        return self._score_logits(y, Z, weight)
+
+    def _infer(self, X):
+        """The sequences of X, and the logits for each step or each sequence in their order."""
+        check_is_fitted(self)
+        sequences = self._read(X, reset=False)
+        p = self._get_parameters(sequences.rows.dtype)
+        network = self._network(sequences.n_features, p["c"].size)
+        shards = self._shards(sequences)
+        Z = np.empty((sum(len(s.targets) for s in shards), p["c"].size), sequences.rows.dtype)
+        with shard_map(self.n_jobs) as map_:
+            for shard, Z_shard in zip(shards, map_(partial(network.infer, p), shards)):
+                Z[shard.targets] = Z_shard
+        return sequences, Z
+
+
+def binary_margin(Z):
+    """Logits as a `decision_function` gives them: of two classes one value, not two."""
+    return Z[:, 1] - Z[:, 0] if Z.shape[1] == 2 else Z
+
+
+class HiddenFeedbackMixin:
+    """The weights of patterns 1 and 2."""
+
+    _parameter_constraints = {
+        **RecurrentEstimator._parameter_constraints,
+        "bidirectional": ["boolean"],
+    }
+
+    def _pools(self):
+        return ()
+
+    def _network(self, n_features, n_outputs):
+        return HiddenFeedback(
+            n_features,
+            self._layer_sizes(),
+            n_outputs,
+            CELLS[self.activation],
+            bool(self.bidirectional),
+            self._pools(),
+        )
+
+    def _get_parameters(self, dtype):
+        p = {"W_out": self.output_weights_, "c": self.output_biases_}
+        layers = zip(self.input_weights_, self.recurrent_weights_, self.hidden_biases_)
+        for i, (W_in, W_rec, b) in enumerate(layers):
+            W_rec = W_rec.reshape(-1, *W_rec.shape[-2:])
+            p |= {f"W_in{i}": W_in, f"W_rec{i}": W_rec, f"b{i}": b}
+        return {name: value.astype(dtype) for name, value in p.items()}
+
+    def _set_parameters(self, p):
+        layers = range(len(self._layer_sizes()))
+        self.input_weights_ = [p[f"W_in{i}"] for i in layers]
+        self.recurrent_weights_ = [
+            p[f"W_rec{i}"] if self.bidirectional else p[f"W_rec{i}"][0] for i in layers
+        ]
+        self.hidden_biases_ = [p[f"b{i}"] for i in layers]
+        self.output_weights_, self.output_biases_ = p["W_out"], p["c"]
+
+
+class LabelMixin:
+    """Classes, their probabilities, and scores: what the classifier and the taggers share."""
+
+    def _score_logits(self, codes, Z, weight):
+        return accuracy_score(codes, Z.argmax(axis=1), sample_weight=weight)
+
+    def _fit_labels(self, sequences, labels, weight, strata=None):
+        """Encode the labels and train; they are for each step or each sequence."""
+        classes, codes = _targets.encode_labels(labels)
+        if self.warm_start and hasattr(self, "classes_"):
+            if not np.array_equal(classes, self.classes_):
+                raise ValueError(
+                    f"warm_start=True continues with the classes of the last fit, "
+                    f"{self.classes_}, but y has {classes}. Fit with warm_start=False."
+                )
+        self.classes_ = classes
+        factors = _targets.class_weights(self.class_weight, classes, codes, weight)
+        self._train(sequences, codes, weight * factors[codes], len(classes), strata)
+
+    def _check_known(self, y, place):
+        check_is_fitted(self)
+        _targets.check_known(y, self.classes_, place)
+
+
+class TaggerMixin(LabelMixin):
+    """A label at each step: `fit` and what follows from the logits."""
+
+    _per_step = True
+    _read_table = staticmethod(read_long_table)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.classifier_tags = ClassifierTags()
+        if self.sequence_id is not None:
+            # only there y is 1-D, as scikit-learn's tools for classifiers want it
+            tags.estimator_type = "classifier"
+        return tags
+
+    def fit(self, X, y, sample_weight=None):
+        """Train on sequences with a label at each step.
+
+        Parameters
+        ----------
+        X : array-like
+            S sequences, N steps in all, D features. One of
+
+            - a 3-D array (S, T, D);
+            - a list or object array of S arrays or CSR matrices (T_i, D);
+            - a table (N, D), a row a step: one sequence, or several that `sequence_id` tells apart.
+        y : array-like
+            A label for each step: (S, T); or a list or object array of S arrays or lists (T_i,);
+            or, for a table, (N,).
+        sample_weight : array-like, optional
+            A weight for each step, in the layouts of y, or for each sequence, (S,).
+
+        Returns
+        -------
+        self : object
+            The fitted estimator. If `fit` fails, the estimator is as it was before.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the input is malformed; the message names the sequence and the step.
+        """
+        trial = self._trial()
+        _targets.require_y(self, y)
+        sequences = trial._read(X, reset=True)
+        labels = _targets.read_step_values(y, sequences, "y")
+        weight = _targets.read_step_weight(sample_weight, sequences)
+        trial._fit_labels(sequences, labels, weight)
+        self.__dict__ = trial.__dict__
+        return self
+
+    def predict(self, X):
+        """Most probable label of each step.
+
+        Parameters
+        ----------
+        X : array-like
+            In any of the layouts of `fit`.
+
+        Returns
+        -------
+        ndarray
+            (S, T) for a 3-D array, (N,) for a table, else an object array of S arrays (T_i,).
+        """
+        sequences, Z = self._infer(X)
+        return sequences.give_back(self.classes_[Z.argmax(axis=1)])
+
+    def predict_proba(self, X):
+        """Probability of each class at each step.
+
+        Parameters
+        ----------
+        X : array-like
+            In any of the layouts of `fit`.
+
+        Returns
+        -------
+        ndarray
+            (S, T, K) for a 3-D array, (N, K) for a table, else an object array of S arrays
+            (T_i, K); classes in the order of `classes_`.
+        """
+        sequences, Z = self._infer(X)
+        return sequences.give_back(self._loss.inverse_link(Z))
+
+    def predict_log_proba(self, X):
+        """Logarithm of the probability of each class at each step.
+
+        Parameters
+        ----------
+        X : array-like
+            In any of the layouts of `fit`.
+
+        Returns
+        -------
+        ndarray
+            In the layout of `predict_proba`.
+        """
+        sequences, Z = self._infer(X)
+        return sequences.give_back(log_softmax(Z))
+
+    def score(self, X, y, sample_weight=None):
+        """Accuracy over all steps.
+
+        Parameters
+        ----------
+        X, y, sample_weight : array-like
+            In any of the layouts of `fit`.
+
+        Returns
+        -------
+        float
+            Weighted share of the steps whose predicted label is the true one.
+
+        Raises
+        ------
+        ValueError
+            If y holds a label that was not seen in `fit`.
+        """
+        sequences, Z = self._infer(X)
+        _targets.require_y(self, y)
+        labels = _targets.read_step_values(y, sequences, "y")
+        weight = _targets.read_step_weight(sample_weight, sequences)
+        self._check_known(labels, sequences.place)
+        return accuracy_score(labels, self.classes_[Z.argmax(axis=1)], sample_weight=weight)
+
+
+class SequenceMixin(HiddenFeedbackMixin):
+    """Pattern 2: one output for each sequence."""
+
+    _parameter_constraints = {
+        **HiddenFeedbackMixin._parameter_constraints,
+        "pooling": [StrOptions(set(POOLS)), "array-like"],
+        "features_per_step": [Interval(Integral, 1, None, closed="left")],
+    }
+    _per_step = False
+    _read_table = staticmethod(read_wide_table)
+
+    def _pools(self):
+        pools = (self.pooling,) if isinstance(self.pooling, str) else tuple(self.pooling)
+        if not pools or not set(pools) <= set(POOLS):
+            raise ValueError(
+                f"pooling must be one of {sorted(POOLS)} or several of them, got {self.pooling!r}."
+            )
+        return pools
+
+    def _trial(self):
+        self._pools()
+        return super()._trial()

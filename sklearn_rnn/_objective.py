@@ -1,0 +1,86 @@
+"""What training minimises: the penalised mean loss, as a function of one flat vector."""
+
+from functools import partial
+
+import numpy as np
+
+from ._parameters import penalised, ravel, size, views
+
+
+class Objective:
+    """g(w) = sum_n weight_n l(y_n, z_n(w)) + alpha ||weights||^2 / 2.
+
+    Stateless in w: every method is a function of its arguments alone. Symbols: P parameters.
+
+    Parameters
+    ----------
+    network, loss
+        See `_networks` and `_losses`.
+    shards : list of Shard
+        With targets and weights, the weights summing to one.
+    alpha : float
+        Penalty, already divided by the sum of the original weights. Biases go free.
+    map : callable
+        Maps a function over the shards, in their order.
+    """
+
+    def __init__(self, network, loss, shards, alpha, map=map):
+        self.network = network
+        self.loss = loss
+        self.shards = shards
+        self.map = map
+        self.n_parameters = size(network.shapes)
+        self.alpha = alpha
+        self.penalty = alpha * penalised(network.shapes)
+
+    def parameters(self, w):
+        """Named views into w, or into a copy in the data's precision."""
+        dtype = self.shards[0].X.dtype
+        return views(w if np.iscomplexobj(w) else w.astype(dtype, copy=False), self.network.shapes)
+
+    def loss_gradient(self, w):
+        """Objective and gradient at w (P,): a number and an array of shape (P,).
+
+        Not finite where the network overflows; the caller has to look.
+        """
+        value = 0.5 * np.dot(self.penalty, w * w)
+        gradient = self.penalty * w
+        for loss_part, gradient_part in self.map(
+            partial(self._shard_loss_gradient, self.parameters(w)), self.shards
+        ):
+            value += loss_part
+            gradient += gradient_part
+        return value, gradient
+
+    def gauss_newton(self, w):
+        """The Gauss-Newton matrix at w, J' H J + penalty, as a function ``product(v)``.
+
+        J is the Jacobian of the logits, H the Hessian of the loss with respect to them: positive
+        semidefinite, since the losses are convex in the logits (Schraudolph 2002, sec. 3; Martens
+        2010, sec. 4.2).
+        """
+        p = self.parameters(w)
+        linearised = list(self.map(lambda shard: self.network.forward(p, shard), self.shards))
+
+        def product(v):
+            direction = self.parameters(v)
+
+            def shard_product(shard, Z, cache):
+                dZ = self.network.jvp(p, cache, direction)
+                HdZ = self.loss.hessp(shard.y, Z, shard.weight, dZ)
+                return ravel(self.network.vjp(p, cache, HdZ), self.network.shapes)
+
+            total = self.penalty * v
+            Zs, caches = zip(*linearised)
+            for part in self.map(shard_product, self.shards, Zs, caches):
+                total += part
+            return total
+
+        return product
+
+    def _shard_loss_gradient(self, p, shard):
+        with np.errstate(over="ignore", invalid="ignore"):
+            Z, cache = self.network.forward(p, shard)
+            value, dZ = self.loss.loss_gradient(shard.y, Z, shard.weight)
+            gradients = self.network.vjp(p, cache, dZ)
+        return value, ravel(gradients, self.network.shapes)

@@ -1,0 +1,39 @@
+"""Named views into one flat vector, and where training starts."""
+
+from math import prod
+
+import numpy as np
+
+
+def size(shapes):
+    """Number of parameters in arrays of these shapes."""
+    return sum(prod(shape) for shape in shapes.values())
+
+
+def views(w, shapes):
+    """Named arrays that share the memory of the flat vector w."""
+    p, start = {}, 0
+    for name, shape in shapes.items():
+        stop = start + prod(shape)
+        p[name] = w[start:stop].reshape(shape)
+        start = stop
+    return p
+
+
+def ravel(p, shapes):
+    """One flat vector of the named arrays, in the order of shapes."""
+    return np.concatenate([np.ravel(p[name]) for name in shapes])
+
+
+def penalised(shapes):
+    """1 for each weight, 0 for each bias, as one flat vector: biases go free."""
+    return ravel(
+        {name: np.full(shape, float(name.startswith("W"))) for name, shape in shapes.items()},
+        shapes,
+    )
+
+
+def orthogonal(n, rng):
+    """A random orthogonal (n, n) matrix, uniformly distributed."""
+    Q, R = np.linalg.qr(rng.standard_normal((n, n)))
+    return Q * np.sign(np.diag(R))

@@ -1,0 +1,131 @@
+"""Everything that calls `scipy.optimize`.
+
+A solver sees an objective with ``loss_gradient(w)`` and ``gauss_newton(w)``, and nothing of
+networks or estimators.
+"""
+
+import warnings
+
+import numpy as np
+from scipy import optimize
+
+
+class OverflowedStartError(ValueError):
+    """The objective is not finite where training starts."""
+
+
+class _Guarded:
+    """The objective as scipy wants it, which makes a line search retreat from an overflow."""
+
+    def __init__(self, objective):
+        self.objective = objective
+        self.ceiling = None
+
+    def __call__(self, w):
+        value, gradient = self.objective.loss_gradient(w)
+        if np.isfinite(value) and np.isfinite(gradient).all():
+            self.ceiling = 1.0 + 2.0 * abs(value)
+            return value, gradient
+        if self.ceiling is None:
+            raise OverflowedStartError(
+                "The loss is not finite at the starting weights: the states overflow. Scale the "
+                "features (for instance to zero mean and unit variance), or take "
+                "activation='tanh', whose states are bounded."
+            )
+        # worse than anything accepted so far and flat: the step is cut down
+        return self.ceiling, np.zeros_like(gradient)
+
+
+class _Linearised:
+    """Gauss-Newton products; the linearisation is kept as long as scipy stays at the same w."""
+
+    def __init__(self, objective):
+        self.objective = objective
+        self.w = None
+
+    def __call__(self, w, v):
+        if self.w is None or not np.array_equal(w, self.w):
+            self.w, self.product = w.copy(), self.objective.gauss_newton(w)
+        return self.product(v)
+
+
+def _lbfgs(objective, w0, max_iter, callback):
+    """L-BFGS (Liu & Nocedal 1989) by scipy's L-BFGS-B, without bounds."""
+    return optimize.minimize(
+        _Guarded(objective),
+        w0,
+        jac=True,
+        method="L-BFGS-B",
+        callback=callback,
+        # when to stop is settled by the callback; the loss itself is known to rounding only
+        options={"maxiter": max_iter, "maxfun": 20 * max_iter, "maxcor": 20, "gtol": 1e-9},
+    )
+
+
+def _trust_ncg(objective, w0, max_iter, callback):
+    """Newton's method with Gauss-Newton products, conjugate gradients and a trust region.
+
+    Steihaug 1983; Martens 2010 on recurrent networks.
+    """
+    return optimize.minimize(
+        _Guarded(objective),
+        w0,
+        jac=True,
+        hessp=_Linearised(objective),
+        method="trust-ncg",
+        callback=callback,
+        options={"maxiter": max_iter, "gtol": 1e-9},
+    )
+
+
+SOLVERS = {"lbfgs": _lbfgs, "trust-ncg": _trust_ncg}
+
+
+def minimise(objective, w0, solver, max_iter, callback=None):
+    """Minimise an objective from w0.
+
+    Parameters
+    ----------
+    objective : Objective
+    w0 : ndarray of shape (P,)
+    solver : str
+        A key of `SOLVERS`.
+    max_iter : int
+        Iterations at most.
+    callback : callable, optional
+        Called after each iteration as ``callback(w, loss)``; it may raise StopIteration.
+
+    Returns
+    -------
+    scipy.optimize.OptimizeResult
+        Its x is the best point accepted. ``status`` is 0, or 1 where max_iter was reached, or 2
+        where a KeyboardInterrupt ended the work, which warns and returns.
+
+    Raises
+    ------
+    OverflowedStartError
+        If the objective is not finite at w0.
+    """
+    best = optimize.OptimizeResult(x=w0, fun=np.inf, nit=0, status=0)
+
+    def keep(intermediate_result):
+        best.nit += 1
+        if intermediate_result.fun < best.fun:
+            best.x, best.fun = intermediate_result.x.copy(), float(intermediate_result.fun)
+        if callback is not None:
+            callback(best.x, best.fun)
+
+    try:
+        result = SOLVERS[solver](objective, w0, max_iter, keep)
+    except KeyboardInterrupt:
+        warnings.warn(
+            f"Training was interrupted after {best.nit} iterations; the best weights so far are "
+            "kept.",
+            stacklevel=2,
+        )
+        best.status = 2
+        return best
+    if result.fun < best.fun:
+        best.x, best.fun = result.x, float(result.fun)
+    best.status = int(result.status == 1)
+    return best

@@ -1,0 +1,86 @@
+"""Inputs and targets to zero mean and unit variance while a network is trained.
+
+The means and scales are folded into the weights afterwards, so that a fitted network takes and
+gives data as they are. How well training goes then does not depend on their units.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+
+@dataclass(frozen=True)
+class Standardisation:
+    """(data - mean) / scale, for the inputs X and the targets y.
+
+    Attributes
+    ----------
+    x_mean, x_scale : ndarray of shape (D,)
+    y_mean, y_scale : ndarray of shape (K,)
+    """
+
+    x_mean: np.ndarray
+    x_scale: np.ndarray
+    y_mean: np.ndarray
+    y_scale: np.ndarray
+
+    def apply(self, shards, with_targets):
+        """Standardise the shards in place."""
+        for shard in shards:
+            if not sparse.issparse(shard.X):
+                _standardise(shard.X, self.x_mean, self.x_scale)
+            if with_targets:
+                _standardise(shard.y, self.y_mean, self.y_scale)
+
+    def fold(self, p):
+        """Parameters for the data as they are, from parameters for standardised data."""
+        W_in = p["W_in0"] / self.x_scale[:, None]
+        return p | {
+            "W_in0": W_in,
+            "b0": p["b0"] - self.x_mean @ W_in,
+            "W_out": p["W_out"] * self.y_scale,
+            "c": p["c"] * self.y_scale + self.y_mean,
+        }
+
+    def unfold(self, p):
+        """The inverse of `fold`."""
+        return p | {
+            "W_in0": p["W_in0"] * self.x_scale[:, None],
+            "b0": p["b0"] + self.x_mean @ p["W_in0"],
+            "W_out": p["W_out"] / self.y_scale,
+            "c": (p["c"] - self.y_mean) / self.y_scale,
+        }
+
+
+def standardisation(shards, n_outputs, per_step, with_targets):
+    """The weighted mean and scale of the shards' data.
+
+    Sparse X stays as it is (to centre it would make it dense, and of indicators the rarest would
+    be blown up most), as do labels.
+    """
+    y = np.zeros(n_outputs), np.ones(n_outputs)
+    if with_targets:
+        y = _moments([(shard.y, shard.weight) for shard in shards])
+    n_features = shards[0].X.shape[1]
+    if sparse.issparse(shards[0].X):
+        x = np.zeros(n_features), np.ones(n_features)
+    else:
+        weights = (s.weight if per_step else s.weight[s.packing.sequence] for s in shards)
+        x = _moments([(shard.X, weight) for shard, weight in zip(shards, weights)])
+    return Standardisation(*x, *y)
+
+
+def _standardise(rows, mean, scale):
+    rows -= mean.astype(rows.dtype)
+    rows /= scale.astype(rows.dtype)
+
+
+def _moments(parts):
+    """Mean and standard deviation of rows with weights; the deviation is 1 where it vanishes."""
+    total = sum(weight.sum() for _, weight in parts)
+    mean = sum(weight @ rows.astype(np.float64) for rows, weight in parts) / total
+    variance = sum(weight @ np.square(rows - mean) for rows, weight in parts) / total
+    # rounding leaves a constant column a variance of about (eps * mean)^2
+    constant = variance <= np.square(10 * np.finfo(parts[0][0].dtype).eps * mean)
+    return mean, np.where(constant, 1.0, np.sqrt(variance))

@@ -1,0 +1,146 @@
+"""Labels, targets and weights that go with `Sequences`: read, checked, encoded."""
+
+import numpy as np
+from sklearn.utils import check_array, column_or_1d
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, _num_samples
+
+from ._validation import depth
+
+
+def require_y(estimator, y):
+    """Refuse y=None, in scikit-learn's words."""
+    if y is None:
+        raise ValueError(
+            f"This {type(estimator).__name__} estimator requires y to be passed, but the target y "
+            "is None."
+        )
+
+
+def read_step_values(values, sequences, name):
+    """A value for each step as one flat array (N,), from any layout.
+
+    Parameters
+    ----------
+    values : array-like
+        (N,) for a long table; else one array-like of shape (T_i,) for each sequence.
+    sequences : Sequences
+    name : str
+        What the values are called in messages.
+
+    Raises
+    ------
+    ValueError
+        If they do not fit the sequences.
+    """
+    lengths = sequences.lengths
+    if sequences.layout == "long":
+        values = column_or_1d(values, warn=True)
+        _check_count(values, lengths.sum(), name, "row")
+        return values
+    if depth(values) == 0 or isinstance(values, str):
+        raise ValueError(f"{name} must hold one array for each sequence of X, got {values!r}.")
+    _check_count(values, len(lengths), name, "sequence")
+    parts = [np.asarray(part) for part in values]
+    for i, (part, length) in enumerate(zip(parts, lengths)):
+        if part.shape != (length,):
+            raise ValueError(
+                f"{name}[{i}] has shape {part.shape}, but sequence {i} of X has {length} steps. "
+                f"Pass one value of {name} for each step."
+            )
+        if (part.dtype.kind in "US") != (parts[0].dtype.kind in "US"):
+            raise ValueError(
+                f"{name}[{i}] is of {part.dtype.name}, but {name}[0] of {parts[0].dtype.name}. "
+                "Labels must all be of one type."
+            )
+    return np.concatenate(parts)
+
+
+def read_sequence_labels(y, sequences):
+    """A label for each sequence, (S,)."""
+    y = column_or_1d(y, warn=True)
+    _check_count(y, sequences.n_sequences, "y", "sequence")
+    return y
+
+
+def read_sequence_targets(y, sequences):
+    """Targets for each sequence as (S, K), and whether they came as (S,)."""
+    y = check_array(y, dtype=np.float64, ensure_2d=False, allow_nd=False, input_name="y")
+    _check_count(y, sequences.n_sequences, "y", "sequence")
+    return y.reshape(len(y), -1), y.ndim == 1
+
+
+def _check_count(values, expected, name, unit):
+    given = _num_samples(values)
+    if given != expected:
+        raise ValueError(
+            f"{name} has {given} entries, but X has {expected} {unit}s. Pass one entry of {name} "
+            f"for each {unit}."
+        )
+
+
+def encode_labels(y):
+    """Sorted classes and the code 0..K-1 of each label."""
+    check_classification_targets(y)
+    classes, codes = np.unique(y, return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError(
+            f"y has only one class, {classes[0]!r}. Training needs labels of at least two classes."
+        )
+    return classes, codes
+
+
+def check_known(y, classes, place):
+    """Refuse labels that `fit` has not seen; ``place(i)`` tells where label i stands."""
+    unknown = np.flatnonzero(~np.isin(y, classes))
+    if len(unknown):
+        i = unknown[0]
+        raise ValueError(
+            f"The label {y[i]!r} of y at {place(i)} was not seen in fit, which saw "
+            f"{len(classes)} classes. Leave such sequences out, or score with a metric of "
+            "sklearn.metrics, which counts unknown labels as errors."
+        )
+
+
+def read_sequence_weight(sample_weight, sequences):
+    """A weight for each sequence, (S,)."""
+    return _read_weight(sample_weight, sequences.n_sequences, "sequence")
+
+
+def read_step_weight(sample_weight, sequences):
+    """A weight for each step, (N,), from one for each step or one for each sequence."""
+    n_steps = int(sequences.lengths.sum())
+    if sequences.layout == "long" or sample_weight is None or depth(sample_weight) == 0:
+        return _read_weight(sample_weight, n_steps, "row")
+    if all(depth(part) == 0 for part in sample_weight):
+        return np.repeat(read_sequence_weight(sample_weight, sequences), sequences.lengths)
+    return _read_weight(
+        read_step_values(sample_weight, sequences, "sample_weight"), n_steps, "step"
+    )
+
+
+def _read_weight(sample_weight, n, unit):
+    """One weight for each of n units, as scikit-learn reads it; ones for None."""
+    if sample_weight is not None and depth(sample_weight) > 0:
+        _check_count(sample_weight, n, "sample_weight", unit)
+    weight = _check_sample_weight(
+        sample_weight, np.empty((n, 1)), dtype=np.float64, ensure_non_negative=True
+    )
+    if not weight.any():
+        raise ValueError("sample_weight is zero everywhere. At least one weight must be positive.")
+    return weight
+
+
+def class_weights(class_weight, classes, codes, weight):
+    """The factor of each class, (K,), for ``class_weight`` as scikit-learn takes it.
+
+    "balanced" counts weights, not rows, so that a weight of 2 is the same as a row given twice.
+    """
+    if class_weight == "balanced":
+        totals = np.bincount(codes, weights=weight, minlength=len(classes))
+        present = totals > 0
+        return np.divide(
+            totals.sum() / present.sum(), totals, out=np.zeros(len(classes)), where=present
+        )
+    return compute_class_weight(class_weight, classes=classes, y=classes)

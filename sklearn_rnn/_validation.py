@@ -1,0 +1,317 @@
+"""Sequence layouts in, layouts out; what is wrong with the input, told by sequence and step.
+
+Every layout is read into `Sequences`: the steps of all sequences as the rows of one matrix, one
+sequence after the other, and the sequences' lengths. Positions in messages count from 0.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils import _safe_indexing, check_array
+from sklearn.utils.validation import validate_data
+
+_DTYPES = (np.float64, np.float32)  # of the data, if they have one of these, else the first
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """S sequences with N steps of D features in all.
+
+    Attributes
+    ----------
+    rows : ndarray or csr_array of shape (N, D)
+        Steps, one sequence after the other.
+    lengths : ndarray of int, shape (S,)
+        Steps of each sequence.
+    layout : {"3-D", "ragged", "wide", "long"}
+        How they were given.
+    ids : ndarray of shape (S,) or None
+        What the sequences of a long table are called there.
+    """
+
+    rows: np.ndarray | sparse.csr_array
+    lengths: np.ndarray
+    layout: str
+    ids: np.ndarray | None = None
+
+    @property
+    def n_sequences(self):
+        return len(self.lengths)
+
+    @property
+    def n_features(self):
+        return self.rows.shape[1]
+
+    def place(self, row):
+        """Tell where a row stands, in the words of the layout."""
+        ends = np.cumsum(self.lengths)
+        sequence = int(np.searchsorted(ends, row, side="right"))
+        step = int(row - (ends[sequence] - self.lengths[sequence]))
+        if self.layout == "long":
+            name = "" if self.ids is None else f", sequence {_name(self.ids[sequence])}"
+            return f"row {row}{name}, step {step}"
+        return f"sequence {sequence}, step {step}"
+
+    def split(self, values):
+        """One array of values for each sequence, as an object array, from a value for each row."""
+        return object_array(np.split(values, np.cumsum(self.lengths)[:-1]))
+
+    def give_back(self, values):
+        """Values for each row (N, ...) in the layout in which the sequences came."""
+        if self.layout == "3-D":
+            return values.reshape(self.n_sequences, -1, *values.shape[1:])
+        return values if self.layout == "long" else self.split(values)
+
+
+def _name(sequence_id):
+    """An id as a user would write it, not as NumPy shows its scalars."""
+    return repr(sequence_id.item() if isinstance(sequence_id, np.generic) else sequence_id)
+
+
+def object_array(items):
+    """A 1-D object array; np.array would make a 2-D array of items that agree in length."""
+    array = np.empty(len(items), dtype=object)
+    array[:] = items
+    return array
+
+
+def read_sequences(estimator, X, read_table, *, reset):
+    """Read X into `Sequences` and check it.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Gets ``n_features_in_`` (and ``feature_names_in_``, of a table with column names), or is
+        asked for them.
+    X : array-like
+    read_table : callable
+        `read_wide_table` or `read_long_table`: what the estimator takes 2-D input for.
+    reset : bool
+        True in `fit`; otherwise X must agree with what the estimator was fitted on.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If X is none of the layouts, is empty, or holds NaN or infinity.
+    """
+    if isinstance(X, list | tuple) or depth(X) == 1:
+        X = _as_ragged(X)
+    if isinstance(X, list):
+        sequences = _read_ragged(X)
+    elif depth(X) > 2:
+        sequences = _read_3d(X)
+    else:
+        sequences = read_table(estimator, X, reset)
+    _check_finite(sequences)
+    of_table = sequences.layout in ("wide", "long")
+    if reset:
+        estimator._fitted_on_table = of_table
+        if not of_table:
+            estimator.n_features_in_ = sequences.n_features
+            vars(estimator).pop("feature_names_in_", None)
+    else:
+        _check_n_features(sequences.n_features, len(estimator.input_weights_[0]))
+    return sequences
+
+
+def _check_n_features(given, expected):
+    if given != expected:
+        raise ValueError(f"X has {given} features at each step, but fit saw {expected}.")
+
+
+def depth(x):
+    """Dimensions of an array-like; of nested lists, told from their first elements."""
+    if isinstance(x, list | tuple):
+        return 1 + (depth(x[0]) if len(x) else 0)
+    return len(x.shape) if hasattr(x, "shape") else np.asarray(x).ndim
+
+
+def _as_ragged(X):
+    """A list of sequences, or X itself if it is a list of numbers or a nested list of a table."""
+    depths = {depth(x) for x in X}
+    if depths == {0}:
+        return np.asarray(X)
+    if depths == {1} and isinstance(X, list | tuple) and len({len(x) for x in X}) == 1:
+        return np.asarray(X)
+    return list(X)
+
+
+def _read_ragged(X):
+    if not X:
+        raise ValueError("X holds no sequences. Pass at least one.")
+    parts = [_read_sequence(x, i) for i, x in enumerate(X)]
+    if len({sparse.issparse(part) for part in parts}) > 1:
+        i = next(
+            i for i, part in enumerate(parts) if sparse.issparse(part) != sparse.issparse(X[0])
+        )
+        raise ValueError(
+            f"X mixes sparse and dense sequences (sequence {i} is unlike sequence 0). Make them "
+            "all sparse or all dense."
+        )
+    for i, part in enumerate(parts):
+        if part.shape[1] != parts[0].shape[1]:
+            raise ValueError(
+                f"sequence {i} of X has {part.shape[1]} features, but sequence 0 has "
+                f"{parts[0].shape[1]}. All steps of all sequences must have the same features."
+            )
+    if sparse.issparse(parts[0]):
+        rows = sparse.csr_array(sparse.vstack(parts, format="csr"))
+    else:
+        rows = np.concatenate(parts)
+    return Sequences(_check_rows(rows), np.array([part.shape[0] for part in parts]), "ragged")
+
+
+def _read_sequence(x, i):
+    """One sequence of a ragged X as a 2-D array or sparse matrix."""
+    if not sparse.issparse(x):
+        try:
+            x = np.asarray(x)
+        except ValueError:
+            raise ValueError(
+                f"sequence {i} of X has steps with different numbers of features. Every sequence "
+                "must be an array of shape (n_steps, n_features)."
+            ) from None
+    if len(x.shape) != 2:
+        raise ValueError(
+            f"sequence {i} of X has shape {x.shape}, but every sequence must be an array of shape "
+            "(n_steps, n_features). If it has one feature, use x.reshape(-1, 1)."
+        )
+    if x.shape[0] == 0:
+        raise ValueError(f"sequence {i} of X has no steps. Leave it out.")
+    return x
+
+
+def _read_3d(X):
+    X = np.asarray(X)
+    if X.ndim > 3:
+        raise ValueError(
+            f"X has {X.ndim} dimensions. Pass an array (n_sequences, n_steps, n_features), a list "
+            "of arrays (n_steps, n_features), or a table."
+        )
+    S, T, D = X.shape
+    if 0 in X.shape:
+        raise ValueError(
+            f"X of shape {X.shape} is empty: it has {S} sequences of {T} steps with {D} features. "
+            "Each of these must be at least 1."
+        )
+    return Sequences(_check_rows(X.reshape(S * T, D)), np.full(S, T), "3-D")
+
+
+def _check_rows(rows):
+    return check_array(
+        rows, accept_sparse="csr", dtype=_DTYPES, ensure_all_finite=False, input_name="X"
+    )
+
+
+def read_wide_table(estimator, X, reset):
+    """One row is one sequence: all features of its first step, then of its second, and so on."""
+    X = _check_table(estimator, X, reset)
+    n_features = estimator.features_per_step
+    S, n_columns = X.shape
+    if n_columns % n_features:
+        raise ValueError(
+            f"X has {n_columns} columns, which is not a multiple of features_per_step="
+            f"{n_features}. A row must hold all features of the first step, then of the second, "
+            "and so on."
+        )
+    n_steps = n_columns // n_features
+    rows = X.reshape(S * n_steps, n_features)
+    if sparse.issparse(rows):
+        rows = rows.tocsr()
+    return Sequences(rows, np.full(S, n_steps), "wide")
+
+
+def read_long_table(estimator, X, reset):
+    """One row is one time step; `sequence_id` tells the sequences apart."""
+    if estimator.sequence_id is None:
+        X = _check_table(estimator, X, reset)
+        return Sequences(X, np.array([X.shape[0]]), "long")
+    if depth(X) != 2:
+        return _check_rows(X)  # which refuses it, in scikit-learn's words
+    if not hasattr(X, "shape"):
+        X = np.asarray(X)
+    if reset or estimator._fitted_on_table:
+        validate_data(estimator, X, reset=reset, skip_check_array=True)
+    X, column = _split_off_id(X, estimator.sequence_id)
+    X = _check_rows(X)
+    lengths, ids = _runs(column)
+    return Sequences(X, lengths, "long", ids)
+
+
+def _check_table(estimator, X, reset):
+    if not (reset or estimator._fitted_on_table):
+        return _check_rows(X)
+    return validate_data(
+        estimator, X, reset=reset, accept_sparse="csr", dtype=_DTYPES, ensure_all_finite=False
+    )
+
+
+def _split_off_id(X, sequence_id):
+    """The table without the column that tells sequences apart, and that column."""
+    if isinstance(sequence_id, str):
+        if not hasattr(X, "columns"):
+            raise ValueError(
+                f"sequence_id={sequence_id!r} names a column, but X is an array. Pass a DataFrame, "
+                "or give the position of the column as an int."
+            )
+        if sequence_id in getattr(getattr(X, "index", None), "names", ()):
+            return X, X.index.get_level_values(sequence_id)
+        columns = list(X.columns)
+        if sequence_id not in columns:
+            raise ValueError(
+                f"X has no column sequence_id={sequence_id!r}. Its columns are {columns}."
+            )
+        position = columns.index(sequence_id)
+    else:
+        position = sequence_id
+        if not -X.shape[1] <= position < X.shape[1]:
+            raise ValueError(f"sequence_id={sequence_id}, but X has only {X.shape[1]} columns.")
+        position %= X.shape[1]
+    others = [i for i in range(X.shape[1]) if i != position]
+    return _safe_indexing(X, others, axis=1), _safe_indexing(X, position, axis=1)
+
+
+def _runs(column):
+    """Length and id of each run of equal ids in the column of a long table."""
+    if sparse.issparse(column):
+        column = column.toarray().ravel()
+    try:
+        names, codes = np.unique(np.asarray(column), return_inverse=True)
+    except TypeError:
+        raise TypeError(
+            "The sequence ids must all be of one type that sorts, and none may be missing."
+        ) from None
+    if names[-1] != names[-1]:
+        row = int(np.argmax(codes == len(names) - 1))
+        raise ValueError(f"The sequence id at row {row} of X is missing (NaN). Fill it in.")
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(codes)) + 1])
+    order = codes[starts]
+    if len(order) > len(names):
+        seen = set()
+        again = next(i for i, code in enumerate(order) if code in seen or seen.add(code))
+        raise ValueError(
+            f"The rows of sequence {_name(names[order[again]])} are not contiguous: it comes again at "
+            f"row {starts[again]} of X. The table was shuffled or cut by row; sort it by sequence "
+            "and time, and split it by sequence (GroupKFold on the sequence id)."
+        )
+    return np.diff(np.append(starts, len(codes))), names[order]
+
+
+def _check_finite(sequences):
+    rows = sequences.rows
+    values = rows.data if sparse.issparse(rows) else rows
+    if np.isfinite(values).all():
+        return
+    if sparse.issparse(rows):
+        entry = int(np.argmin(np.isfinite(values)))
+        row = int(np.searchsorted(rows.indptr, entry, side="right")) - 1
+        feature, value = rows.indices[entry], values[entry]
+    else:
+        row, feature = np.unravel_index(np.argmin(np.isfinite(values)), values.shape)
+        value = values[row, feature]
+    kind = "NaN" if np.isnan(value) else "infinity"
+    remedy = "Fill it in (for instance with sklearn.impute.SimpleImputer) or leave it out."
+    if sequences.layout == "3-D":
+        remedy += " If it is padding, pass a list of arrays without it."
+    raise ValueError(f"X holds {kind} at {sequences.place(row)}, feature {feature}. {remedy}")

@@ -1,0 +1,289 @@
+"""Pattern 2: hidden units recurrent, one output after the whole sequence is read."""
+
+from sklearn.base import ClassifierMixin
+from sklearn.metrics import accuracy_score
+from sklearn.utils._param_validation import StrOptions
+
+from . import _targets
+from ._base import LabelMixin, RecurrentEstimator, SequenceMixin, binary_margin
+from ._cells import log_softmax
+
+
+class SequenceClassifier(ClassifierMixin, LabelMixin, SequenceMixin, RecurrentEstimator):
+    r"""Classify whole sequences by a recurrent network.
+
+    The hidden units are recurrent; one output, with one target and one loss, follows after the
+    whole sequence of T steps is read:
+
+    .. math::
+
+        h_t = f(x_t W_{in} + h_{t-1} W_{rec} + b), \qquad
+        o = \operatorname{softmax}(\operatorname{pool}(h_1, \dots, h_T) W_{out} + c), \qquad
+        h_0 = 0.
+
+    Training minimises the mean cross-entropy over all sequences plus an L2 penalty by a
+    quasi-Newton method: there is no learning rate. It starts from a reservoir [1]_ whose output
+    layer is fitted first. Dense features are standardised within, so they need not be scaled.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or tuple of int, default=(32,)
+        Hidden units of each layer; a tuple stacks layers.
+    activation : {"tanh", "logistic", "relu", "identity"}, default="tanh"
+        What f is. tanh and logistic are bounded, so that long sequences cannot overflow.
+    bidirectional : bool, default=False
+        Whether each layer has as many units again that read the sequence from its end.
+    pooling : {"last", "mean", "max"} or tuple of them, default=("last", "mean")
+        What the output layer sees of the states of all steps: the state after the last step (of
+        units that read back: after the first), their mean, their maximum; several are concatenated.
+    features_per_step : int, default=1
+        In a 2-D X, where a row is a sequence: how many columns make one step. The columns hold all
+        features of the first step, then all of the second, and so on.
+    solver : {"lbfgs", "trust-ncg"}, default="lbfgs"
+        Method of :func:`scipy.optimize.minimize`. "trust-ncg" is a Newton method with Gauss-Newton
+        products: dearer iterations, for hard optimisation such as long lags.
+    alpha : float, default=0.1
+        L2 penalty of the weights (not the biases), divided by the sum of the sample weights.
+    max_iter : int, default=200
+        Iterations of the solver at most.
+    tol : float, default=1e-3
+        Training has converged when the loss (or the validation score) has not improved by `tol` for
+        `n_iter_no_change` iterations in a row.
+    class_weight : dict, "balanced" or None, default=None
+        Weight of each class. "balanced" gives all classes the same weight in all.
+    early_stopping : bool, default=False
+        Hold out sequences, stop when the score on them improves no more, and keep the weights that
+        scored best.
+    validation_fraction : float, default=0.1
+        Share of the sequences that early stopping holds out.
+    n_iter_no_change : int, default=10
+        Iterations without an improvement by `tol` before training stops.
+    warm_start : bool, default=False
+        Whether `fit` continues from the weights of the last fit.
+    n_jobs : int, default=None
+        Threads, as joblib counts them. They change the time only, never the result.
+    random_state : int, RandomState instance or None, default=None
+        Determines the starting weights and what early stopping holds out.
+    verbose : int, default=0
+        Whether to print the loss of each iteration.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (K,)
+        Class labels, sorted.
+    input_weights_ : list of ndarray of shape (D, H)
+        W_in of each layer; with two directions (D, 2 H), those of the units that read back last.
+    recurrent_weights_ : list of ndarray of shape (H, H)
+        W_rec of each layer; with two directions (2, H, H).
+    hidden_biases_ : list of ndarray of shape (H,)
+        b of each layer; with two directions (2 H,).
+    output_weights_ : ndarray of shape (H * number of pools, K)
+        W_out.
+    output_biases_ : ndarray of shape (K,)
+        c.
+    loss_ : float
+        Penalised training loss at the end.
+    loss_curve_ : list of float
+        Loss after each iteration.
+    validation_scores_ : list of float or None
+        Score on the held-out sequences after each iteration, with early stopping.
+    n_iter_ : int
+        Iterations of the solver.
+    n_parameters_ : int
+        Number of weights and biases.
+    n_features_in_ : int
+        Features of a step; of a table, its columns.
+    feature_names_in_ : ndarray of str
+        Column names of a table that has them.
+
+    See Also
+    --------
+    SequenceRegressor : Numbers instead of a label.
+    SequenceTagger : A label for every step.
+
+    References
+    ----------
+    .. [1] M. Lukosevicius (2012). A practical guide to applying echo state networks. Neural
+       Networks: Tricks of the Trade.
+
+    Examples
+    --------
+    >>> from sklearn_rnn import SequenceClassifier
+    >>> from sklearn_rnn.datasets import load_japanese_vowels
+    >>> X, y = load_japanese_vowels(subset="train", return_X_y=True)
+    >>> X_test, y_test = load_japanese_vowels(subset="test", return_X_y=True)
+    >>> classifier = SequenceClassifier(random_state=0).fit(X, y)
+    >>> classifier.predict_proba(X_test).shape
+    (370, 9)
+    >>> classifier.score(X_test, y_test) > 0.95
+    True
+    """
+
+    _parameter_constraints = {
+        **SequenceMixin._parameter_constraints,
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(32,),
+        activation="tanh",
+        *,
+        bidirectional=False,
+        pooling=("last", "mean"),
+        features_per_step=1,
+        solver="lbfgs",
+        alpha=0.1,
+        max_iter=200,
+        tol=1e-3,
+        class_weight=None,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        warm_start=False,
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.bidirectional = bidirectional
+        self.pooling = pooling
+        self.features_per_step = features_per_step
+        self.solver = solver
+        self.alpha = alpha
+        self.max_iter = max_iter
+        self.tol = tol
+        self.class_weight = class_weight
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X, y, sample_weight=None):
+        """Train on sequences with a label each.
+
+        Parameters
+        ----------
+        X : array-like
+            S sequences, D features. One of
+
+            - a 3-D array (S, T, D);
+            - a list or object array of S arrays or CSR matrices (T_i, D);
+            - a table (S, T * `features_per_step`), a row a sequence.
+        y : array-like of shape (S,)
+            A label for each sequence.
+        sample_weight : array-like of shape (S,), optional
+            A weight for each sequence.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator. If `fit` fails, the estimator is as it was before.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the input is malformed; the message names the sequence and the step.
+        """
+        trial = self._trial()
+        _targets.require_y(self, y)
+        sequences = trial._read(X, reset=True)
+        labels = _targets.read_sequence_labels(y, sequences)
+        weight = _targets.read_sequence_weight(sample_weight, sequences)
+        trial._fit_labels(sequences, labels, weight, strata=labels)
+        self.__dict__ = trial.__dict__
+        return self
+
+    def predict(self, X):
+        """Most probable label of each sequence.
+
+        Parameters
+        ----------
+        X : array-like
+            In any of the layouts of `fit`.
+
+        Returns
+        -------
+        ndarray of shape (S,)
+            Labels.
+        """
+        _, Z = self._infer(X)
+        return self.classes_[Z.argmax(axis=1)]
+
+    def predict_proba(self, X):
+        """Probability of each class for each sequence.
+
+        Parameters
+        ----------
+        X : array-like
+            In any of the layouts of `fit`.
+
+        Returns
+        -------
+        ndarray of shape (S, K)
+            Classes in the order of `classes_`.
+        """
+        _, Z = self._infer(X)
+        return self._loss.inverse_link(Z)
+
+    def predict_log_proba(self, X):
+        """Logarithm of the probability of each class for each sequence.
+
+        Parameters
+        ----------
+        X : array-like
+            In any of the layouts of `fit`.
+
+        Returns
+        -------
+        ndarray of shape (S, K)
+            Classes in the order of `classes_`.
+        """
+        _, Z = self._infer(X)
+        return log_softmax(Z)
+
+    def decision_function(self, X):
+        """Logits of each sequence.
+
+        Parameters
+        ----------
+        X : array-like
+            In any of the layouts of `fit`.
+
+        Returns
+        -------
+        ndarray of shape (S, K) or (S,)
+            With two classes, as scikit-learn has it, the logit of ``classes_[1]`` less that of
+            ``classes_[0]``.
+        """
+        _, Z = self._infer(X)
+        return binary_margin(Z)
+
+    def score(self, X, y, sample_weight=None):
+        """Accuracy.
+
+        Parameters
+        ----------
+        X, y, sample_weight : array-like
+            In any of the layouts of `fit`.
+
+        Returns
+        -------
+        float
+            Weighted share of the sequences whose predicted label is the true one.
+
+        Raises
+        ------
+        ValueError
+            If y holds a label that was not seen in `fit`.
+        """
+        sequences, Z = self._infer(X)
+        _targets.require_y(self, y)
+        labels = _targets.read_sequence_labels(y, sequences)
+        weight = _targets.read_sequence_weight(sample_weight, sequences)
+        self._check_known(labels, lambda i: f"sequence {i}")
+        return accuracy_score(labels, self.classes_[Z.argmax(axis=1)], sample_weight=weight)

@@ -1,0 +1,177 @@
+"""Pattern 1: hidden units recurrent, an output at every time step."""
+
+from numbers import Integral
+
+from sklearn.utils._param_validation import StrOptions
+
+from ._base import HiddenFeedbackMixin, RecurrentEstimator, TaggerMixin, binary_margin
+
+
+class SequenceTagger(TaggerMixin, HiddenFeedbackMixin, RecurrentEstimator):
+    r"""Label every step of a sequence by a recurrent network.
+
+    The hidden units are recurrent, and there is an output, a target and a loss at every step t
+    (Elman 1990 [1]_):
+
+    .. math::
+
+        h_t = f(x_t W_{in} + h_{t-1} W_{rec} + b), \qquad
+        o_t = \operatorname{softmax}(h_t W_{out} + c), \qquad h_0 = 0.
+
+    Training minimises the mean cross-entropy over all steps plus an L2 penalty by a quasi-Newton
+    method: there is no learning rate. It starts from a reservoir [3]_ whose output layer is fitted
+    first. Dense features are standardised within, so they need not be scaled.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or tuple of int, default=(32,)
+        Hidden units of each layer; a tuple stacks layers.
+    activation : {"tanh", "logistic", "relu", "identity"}, default="tanh"
+        What f is. tanh and logistic are bounded, so that long sequences cannot overflow.
+    bidirectional : bool, default=False
+        Whether each layer has as many units again that read the sequence from its end.
+    sequence_id : str or int, default=None
+        In a 2-D X, the column (name or position), or the name of the pandas index level, that tells
+        sequences apart; the rows of a sequence must be contiguous. Without it, a 2-D X is one
+        sequence.
+    solver : {"lbfgs", "trust-ncg"}, default="lbfgs"
+        Method of :func:`scipy.optimize.minimize`. "trust-ncg" is a Newton method with Gauss-Newton
+        products: dearer iterations, for hard optimisation such as long lags.
+    alpha : float, default=0.1
+        L2 penalty of the weights (not the biases), divided by the sum of the sample weights.
+    max_iter : int, default=200
+        Iterations of the solver at most.
+    tol : float, default=1e-3
+        Training has converged when the loss (or the validation score) has not improved by `tol` for
+        `n_iter_no_change` iterations in a row.
+    class_weight : dict, "balanced" or None, default=None
+        Weight of each class. "balanced" gives all classes the same weight in all.
+    early_stopping : bool, default=False
+        Hold out sequences, stop when the score on them improves no more, and keep the weights that
+        scored best.
+    validation_fraction : float, default=0.1
+        Share of the sequences that early stopping holds out.
+    n_iter_no_change : int, default=10
+        Iterations without an improvement by `tol` before training stops.
+    warm_start : bool, default=False
+        Whether `fit` continues from the weights of the last fit.
+    n_jobs : int, default=None
+        Threads, as joblib counts them. They change the time only, never the result.
+    random_state : int, RandomState instance or None, default=None
+        Determines the starting weights and what early stopping holds out.
+    verbose : int, default=0
+        Whether to print the loss of each iteration.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (K,)
+        Class labels, sorted.
+    input_weights_ : list of ndarray of shape (D, H)
+        W_in of each layer; with two directions (D, 2 H), those of the units that read back last.
+    recurrent_weights_ : list of ndarray of shape (H, H)
+        W_rec of each layer; with two directions (2, H, H).
+    hidden_biases_ : list of ndarray of shape (H,)
+        b of each layer; with two directions (2 H,).
+    output_weights_ : ndarray of shape (H, K)
+        W_out.
+    output_biases_ : ndarray of shape (K,)
+        c.
+    loss_ : float
+        Penalised training loss at the end.
+    loss_curve_ : list of float
+        Loss after each iteration.
+    validation_scores_ : list of float or None
+        Score on the held-out sequences after each iteration, with early stopping.
+    n_iter_ : int
+        Iterations of the solver.
+    n_parameters_ : int
+        Number of weights and biases.
+    n_features_in_ : int
+        Features of a step; of a table, its columns.
+    feature_names_in_ : ndarray of str
+        Column names of a table that has them.
+
+    See Also
+    --------
+    OutputFeedbackTagger : The output feeds back, with exact inference.
+    SequenceClassifier : One label for the whole sequence.
+
+    References
+    ----------
+    .. [1] J. L. Elman (1990). Finding structure in time. Cognitive Science 14(2).
+    .. [2] M. Schuster, K. K. Paliwal (1997). Bidirectional recurrent neural networks. IEEE
+       Transactions on Signal Processing 45(11).
+    .. [3] M. Lukosevicius (2012). A practical guide to applying echo state networks. Neural
+       Networks: Tricks of the Trade.
+
+    Examples
+    --------
+    >>> from sklearn_rnn import SequenceTagger
+    >>> from sklearn_rnn.datasets import make_conversations
+    >>> X, y = make_conversations(40, subset="train", random_state=0)
+    >>> tagger = SequenceTagger(bidirectional=True, random_state=0).fit(X[:30], y[:30])
+    >>> tagger.predict(X[30:])[0].shape == y[30].shape
+    True
+    >>> tagger.score(X[30:], y[30:]) > 0.9
+    True
+    """
+
+    _parameter_constraints = {
+        **HiddenFeedbackMixin._parameter_constraints,
+        "sequence_id": [str, Integral, None],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(32,),
+        activation="tanh",
+        *,
+        bidirectional=False,
+        sequence_id=None,
+        solver="lbfgs",
+        alpha=0.1,
+        max_iter=200,
+        tol=1e-3,
+        class_weight=None,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        warm_start=False,
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.bidirectional = bidirectional
+        self.sequence_id = sequence_id
+        self.solver = solver
+        self.alpha = alpha
+        self.max_iter = max_iter
+        self.tol = tol
+        self.class_weight = class_weight
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def decision_function(self, X):
+        """Logits at each step.
+
+        Parameters
+        ----------
+        X : array-like
+            In any of the layouts of `fit`.
+
+        Returns
+        -------
+        ndarray
+            In the layout of `predict_proba`; with two classes, as scikit-learn has it, one value a
+            step instead of two: the logit of ``classes_[1]`` less that of ``classes_[0]``.
+        """
+        sequences, Z = self._infer(X)
+        return sequences.give_back(binary_margin(Z))
