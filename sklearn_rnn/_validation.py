@@ -291,9 +291,9 @@ def _runs(column):
         seen = set()
         again = next(i for i, code in enumerate(order) if code in seen or seen.add(code))
         raise ValueError(
-            f"The rows of sequence {_name(names[order[again]])} are not contiguous: it comes again at "
-            f"row {starts[again]} of X. The table was shuffled or cut by row; sort it by sequence "
-            "and time, and split it by sequence (GroupKFold on the sequence id)."
+            f"The rows of sequence {_name(names[order[again]])} are not contiguous: it comes again "
+            f"at row {starts[again]} of X. The table was shuffled or cut by row. Sort it by "
+            "sequence and time, and split it by sequence (GroupKFold on the sequence id)."
         )
     return np.diff(np.append(starts, len(codes))), names[order]
 

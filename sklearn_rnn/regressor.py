@@ -31,7 +31,7 @@ class SequenceRegressor(RegressorMixin, SequenceMixin, RecurrentEstimator):
         What f is. tanh and logistic are bounded, so that long sequences cannot overflow.
     bidirectional : bool, default=False
         Whether each layer has as many units again that read the sequence from its end.
-    pooling : {"last", "mean", "max"} or tuple of them, default=("last", "mean")
+    pooling : {"last", "mean", "max"} or tuple of them, default=("last", "mean", "max")
         What the output layer sees of the states of all steps: the state after the last step (of
         units that read back: after the first), their mean, their maximum; several are concatenated.
     features_per_step : int, default=1
@@ -120,7 +120,7 @@ class SequenceRegressor(RegressorMixin, SequenceMixin, RecurrentEstimator):
         activation="tanh",
         *,
         bidirectional=False,
-        pooling=("last", "mean"),
+        pooling=("last", "mean", "max"),
         features_per_step=1,
         solver="lbfgs",
         alpha=0.1,
