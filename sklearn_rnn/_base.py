@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from . import _targets
 from ._cells import CELLS, log_softmax
 from ._losses import SoftmaxCrossEntropy
+from ._multiset import distinct
 from ._networks import HiddenFeedback
 from ._objective import Objective
 from ._parameters import ravel, size, views
@@ -86,7 +87,8 @@ class RecurrentEstimator(BaseEstimator):
         """
         rng = check_random_state(self.random_state)
         network = self._network(sequences.n_features, n_outputs)
-        training, held_out = self._hold_out(sequences.n_sequences, strata, rng)
+        used, weight = distinct(sequences.rows, sequences.lengths, self._per_step, y, weight)
+        training, held_out = self._hold_out(used, strata, rng)
         shards = self._shards(sequences, y, weight, training)
         with_targets = y.ndim == 2
         scaling = standardisation(shards, n_outputs, self._per_step, with_targets)
@@ -127,20 +129,22 @@ class RecurrentEstimator(BaseEstimator):
     def _shards(self, sequences, y=None, weight=None, among=None):
         return cut(sequences.rows, sequences.lengths, self._per_step, y, weight, among)
 
-    def _hold_out(self, n_sequences, strata, rng):
+    def _hold_out(self, sequences, strata, rng):
         """Sequences to train on and sequences to hold out (None without early stopping)."""
         if not self.early_stopping:
-            return np.arange(n_sequences), None
-        if n_sequences < 2:
+            return sequences, None
+        if len(sequences) < 2:
             raise ValueError(
                 "early_stopping=True holds out whole sequences, but X has only one. Pass more "
                 "sequences, or early_stopping=False."
             )
-        if strata is not None and np.unique(strata, return_counts=True)[1].min() < 2:
-            strata = None  # as no split has a class of one on both sides
+        if strata is not None:
+            strata = strata[sequences]
+            if np.unique(strata, return_counts=True)[1].min() < 2:
+                strata = None  # a class of one cannot be on both sides
         try:
             return train_test_split(
-                np.arange(n_sequences),
+                sequences,
                 test_size=self.validation_fraction,
                 stratify=strata,
                 random_state=rng,
@@ -148,7 +152,7 @@ class RecurrentEstimator(BaseEstimator):
         except ValueError as error:
             raise ValueError(
                 f"early_stopping=True cannot hold out validation_fraction="
-                f"{self.validation_fraction} of {n_sequences} sequences: {error}"
+                f"{self.validation_fraction} of {len(sequences)} sequences: {error}"
             ) from None
 
     def _warm_parameters(self, network):
