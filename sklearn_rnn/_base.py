@@ -23,7 +23,7 @@ from ._objective import Objective
 from ._parameters import ravel, size, views
 from ._pooling import POOLS
 from ._sharding import cut, normalise_weights, shard_map
-from ._solvers import SOLVERS
+from ._solvers import EXHAUSTED, SOLVERS
 from ._standardisation import standardisation
 from ._training import Monitor, train
 from ._validation import read_long_table, read_sequences, read_wide_table
@@ -118,7 +118,7 @@ class RecurrentEstimator(BaseEstimator):
         self.loss_curve_ = monitor.loss_curve
         self.n_iter_ = len(monitor.loss_curve)
         self.validation_scores_ = monitor.validation_scores if self.early_stopping else None
-        if result.status == 1:
+        if result.status == EXHAUSTED:
             warnings.warn(
                 f"Training reached max_iter={self.max_iter} before it converged. Increase "
                 "max_iter, or increase tol to be content with less.",

@@ -10,6 +10,10 @@ import numpy as np
 from scipy import optimize
 
 
+# how `minimise` ended
+CONVERGED, EXHAUSTED, INTERRUPTED = range(3)
+
+
 class OverflowedStartError(ValueError):
     """The objective is not finite where training starts."""
 
@@ -98,15 +102,15 @@ def minimise(objective, w0, solver, max_iter, callback=None):
     Returns
     -------
     scipy.optimize.OptimizeResult
-        Its x is the best point accepted. ``status`` is 0, or 1 where max_iter was reached, or 2
-        where a KeyboardInterrupt ended the work, which warns and returns.
+        Its x is the best point accepted. ``status`` is `CONVERGED`, or `EXHAUSTED` where max_iter
+        was reached, or `INTERRUPTED` where a KeyboardInterrupt ended the work, which warns.
 
     Raises
     ------
     OverflowedStartError
         If the objective is not finite at w0.
     """
-    best = optimize.OptimizeResult(x=w0, fun=np.inf, nit=0, status=0)
+    best = optimize.OptimizeResult(x=w0, fun=np.inf, nit=0, status=CONVERGED)
 
     def keep(intermediate_result):
         best.nit += 1
@@ -123,9 +127,9 @@ def minimise(objective, w0, solver, max_iter, callback=None):
             "kept.",
             stacklevel=2,
         )
-        best.status = 2
+        best.status = INTERRUPTED
         return best
     if result.fun < best.fun:
         best.x, best.fun = result.x, float(result.fun)
-    best.status = int(result.status == 1)
+    best.status = EXHAUSTED if result.status == 1 else CONVERGED
     return best

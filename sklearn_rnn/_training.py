@@ -3,11 +3,12 @@
 from dataclasses import replace
 
 import numpy as np
+from scipy.optimize import OptimizeResult
 
 from ._networks import HiddenFeedback
 from ._objective import Objective
 from ._parameters import ravel, views
-from ._solvers import minimise
+from ._solvers import INTERRUPTED, minimise
 
 
 class Monitor:
@@ -15,6 +16,22 @@ class Monitor:
 
     Training has converged when the loss (or the validation score, if there is one) has not
     improved by `tol` for `n_iter_no_change` iterations in a row, as in scikit-learn's MLP.
+
+    Parameters
+    ----------
+    tol : float
+    n_iter_no_change : int
+    validate : callable, optional
+        ``validate(w)`` is a score, the higher the better.
+    verbose : int
+        Whether to print a line after each iteration.
+
+    Attributes
+    ----------
+    loss_curve, validation_scores : list of float
+        After each iteration.
+    w, loss : ndarray of shape (P,) and float, or None
+        The weights of the best score (or the least loss), and the loss there.
     """
 
     def __init__(self, tol, n_iter_no_change, validate=None, verbose=0):
@@ -24,9 +41,9 @@ class Monitor:
         self.verbose = verbose
         self.loss_curve = []
         self.validation_scores = []
-        self.best = -np.inf
-        self.w = None  # the weights of the best validation score
-        self.n_idle = 0
+        self.w = self.loss = None
+        self._best = -np.inf
+        self._n_idle = 0
 
     def __call__(self, w, loss):
         self.loss_curve.append(loss)
@@ -38,24 +55,33 @@ class Monitor:
             message += f", validation score = {merit:.6f}"
         if self.verbose:
             print(message)
-        self.n_idle = 0 if merit > self.best + self.tol else self.n_idle + 1
-        if merit > self.best:
-            self.best, self.w = merit, w
-        if self.n_idle >= self.n_iter_no_change:
+        self._n_idle = 0 if merit > self._best + self.tol else self._n_idle + 1
+        if merit > self._best:
+            self._best, self.w, self.loss = merit, w, loss
+        if self._n_idle >= self.n_iter_no_change:
             raise StopIteration
 
 
 def train(objective, w0, solver, max_iter, monitor, readout_first):
+    """Minimise an objective from w0 and return scipy's result, at the weights to keep.
+
+    With ``readout_first`` the output layer is fitted to the starting states before everything is:
+    after a second of convex optimisation the rest starts from a reservoir computer (Jaeger 2001;
+    Lukosevicius 2012).
+    """
     if readout_first:
-        w0 = fit_readout(objective, w0, max_iter)
+        first = fit_readout(objective, w0, max_iter)
+        if first.status == INTERRUPTED:
+            return first
+        w0 = first.x
     result = minimise(objective, w0, solver, max_iter, monitor)
-    if monitor.validate is not None and monitor.w is not None:
-        result.x = monitor.w
+    if monitor.w is not None:
+        result.x, result.fun = monitor.w, monitor.loss
     return result
 
 
 def fit_readout(objective, w, max_iter):
-    """Fit the output layer alone, the rest staying as it starts: a convex problem."""
+    """Fit the output layer alone, the rest staying as in w: a convex problem."""
     p = objective.parameters(w)
 
     def features(shard):
@@ -64,12 +90,11 @@ def fit_readout(objective, w, max_iter):
 
     shards = list(objective.map(features, objective.shards))
     shapes = objective.network.shapes
-    n_features, n_outputs = shapes["W_out"]
-    linear = HiddenFeedback(n_features, (), n_outputs, None, False, ())
+    linear = HiddenFeedback(shapes["W_out"][0], (), shapes["W_out"][1], None, False, ())
     readout = Objective(linear, objective.loss, shards, objective.alpha, objective.map)
-    p = views(w.copy(), shapes)
-    start = ravel(p, linear.shapes)
-    result = minimise(readout, start, "lbfgs", max_iter)
-    for name, value in views(result.x, linear.shapes).items():
-        p[name][...] = value
-    return ravel(p, shapes)
+    everything = views(w.copy(), shapes)
+    result = minimise(readout, ravel(everything, linear.shapes), "lbfgs", max_iter)
+    everything |= views(result.x, linear.shapes)
+    x = ravel(everything, shapes)
+    value, _ = objective.loss_gradient(x)
+    return OptimizeResult(x=x, fun=value, status=result.status)
