@@ -20,7 +20,7 @@ from ._losses import SoftmaxCrossEntropy
 from ._multiset import distinct
 from ._networks import HiddenFeedback
 from ._objective import Objective
-from ._parameters import ravel, size, views
+from ._parameters import ravel, views
 from ._pooling import POOLS
 from ._sharding import cut, normalise_weights, shard_map
 from ._solvers import EXHAUSTED, SOLVERS
@@ -90,30 +90,26 @@ class RecurrentEstimator(BaseEstimator):
         used, weight = distinct(sequences.rows, sequences.lengths, self._per_step, y, weight)
         training, held_out = self._hold_out(used, strata, rng)
         shards = self._shards(sequences, y, weight, training)
+        watched = [] if held_out is None else self._shards(sequences, y, weight, held_out)
         with_targets = y.ndim == 2
         scaling = standardisation(shards, n_outputs, self._per_step, with_targets)
-        scaling.apply(shards, with_targets)
+        scaling.apply([*shards, *watched], with_targets)
         warm = self.warm_start and hasattr(self, "input_weights_")
         p = scaling.unfold(self._warm_parameters(network)) if warm else network.initial(rng)
         with shard_map(self.n_jobs) as map_:
             alpha = self.alpha / normalise_weights(shards)
             objective = Objective(network, self._loss, shards, alpha, map_)
-            validate = None
-            if self.early_stopping:
-                watched = self._shards(sequences, y, weight, held_out)
-                scaling.apply(watched, with_targets)
-                validate = partial(self._held_out_score, objective, watched)
+            validate = partial(self._held_out_score, objective, watched) if watched else None
             monitor = Monitor(self.tol, self.n_iter_no_change, validate, self.verbose)
-            result = train(
-                objective,
-                ravel(p, network.shapes),
-                self.solver,
-                self.max_iter,
-                monitor,
-                readout_first=network.readout_is_convex and not warm,
-            )
+            readout_first = network.readout_is_convex and not warm
+            w0 = ravel(p, network.shapes)
+            result = train(objective, w0, self.solver, self.max_iter, monitor, readout_first)
         self._set_parameters(scaling.fold(views(result.x, network.shapes)))
-        self.n_parameters_ = size(network.shapes)
+        self._record(result, monitor)
+
+    def _record(self, result, monitor):
+        """Set what `fit` tells of the training."""
+        self.n_parameters_ = result.x.size
         self.loss_ = result.fun
         self.loss_curve_ = monitor.loss_curve
         self.n_iter_ = len(monitor.loss_curve)
@@ -123,7 +119,7 @@ class RecurrentEstimator(BaseEstimator):
                 f"Training reached max_iter={self.max_iter} before it converged. Increase "
                 "max_iter, or increase tol to be content with less.",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
 
     def _shards(self, sequences, y=None, weight=None, among=None):
@@ -172,18 +168,21 @@ class RecurrentEstimator(BaseEstimator):
         weight = np.concatenate([shard.weight for shard in shards])
         return self._score_logits(y, Z, weight)
 
-    def _infer(self, X):
-        """The sequences of X, and the logits for each step or each sequence in their order."""
+    def _read_fitted(self, X):
         check_is_fitted(self)
-        sequences = self._read(X, reset=False)
-        p = self._get_parameters(sequences.rows.dtype)
+        return self._read(X, reset=False)
+
+    def _logits(self, sequences):
+        """Logits for each step or each sequence, (n, K), in the order of the sequences."""
+        dtype = sequences.rows.dtype
+        p = self._get_parameters(dtype)
         network = self._network(sequences.n_features, p["c"].size)
         shards = self._shards(sequences)
-        Z = np.empty((sum(len(s.targets) for s in shards), p["c"].size), sequences.rows.dtype)
+        Z = np.empty((sum(len(shard.targets) for shard in shards), p["c"].size), dtype)
         with shard_map(self.n_jobs) as map_:
             for shard, Z_shard in zip(shards, map_(partial(network.infer, p), shards)):
                 Z[shard.targets] = Z_shard
-        return sequences, Z
+        return Z
 
 
 def binary_margin(Z):
@@ -249,9 +248,9 @@ class LabelMixin:
         factors = _targets.class_weights(self.class_weight, classes, codes, weight)
         self._train(sequences, codes, weight * factors[codes], len(classes), strata)
 
-    def _check_known(self, y, place):
-        check_is_fitted(self)
-        _targets.check_known(y, self.classes_, place)
+    def _labels(self, Z):
+        """The label of the largest logit."""
+        return self.classes_[Z.argmax(axis=1)]
 
 
 class TaggerMixin(LabelMixin):
@@ -318,8 +317,8 @@ class TaggerMixin(LabelMixin):
         ndarray
             (S, T) for a 3-D array, (N,) for a table, else an object array of S arrays (T_i,).
         """
-        sequences, Z = self._infer(X)
-        return sequences.give_back(self.classes_[Z.argmax(axis=1)])
+        sequences = self._read_fitted(X)
+        return sequences.give_back(self._labels(self._logits(sequences)))
 
     def predict_proba(self, X):
         """Probability of each class at each step.
@@ -335,8 +334,8 @@ class TaggerMixin(LabelMixin):
             (S, T, K) for a 3-D array, (N, K) for a table, else an object array of S arrays
             (T_i, K); classes in the order of `classes_`.
         """
-        sequences, Z = self._infer(X)
-        return sequences.give_back(self._loss.inverse_link(Z))
+        sequences = self._read_fitted(X)
+        return sequences.give_back(self._loss.inverse_link(self._logits(sequences)))
 
     def predict_log_proba(self, X):
         """Logarithm of the probability of each class at each step.
@@ -351,8 +350,8 @@ class TaggerMixin(LabelMixin):
         ndarray
             In the layout of `predict_proba`.
         """
-        sequences, Z = self._infer(X)
-        return sequences.give_back(log_softmax(Z))
+        sequences = self._read_fitted(X)
+        return sequences.give_back(log_softmax(self._logits(sequences)))
 
     def score(self, X, y, sample_weight=None):
         """Accuracy over all steps.
@@ -372,12 +371,13 @@ class TaggerMixin(LabelMixin):
         ValueError
             If y holds a label that was not seen in `fit`.
         """
-        sequences, Z = self._infer(X)
+        sequences = self._read_fitted(X)
         _targets.require_y(self, y)
         labels = _targets.read_step_values(y, sequences, "y")
         weight = _targets.read_step_weight(sample_weight, sequences)
-        self._check_known(labels, sequences.place)
-        return accuracy_score(labels, self.classes_[Z.argmax(axis=1)], sample_weight=weight)
+        _targets.check_known(labels, self.classes_, sequences.place)
+        predicted = self._labels(self._logits(sequences))
+        return accuracy_score(labels, predicted, sample_weight=weight)
 
 
 class SequenceMixin(HiddenFeedbackMixin):

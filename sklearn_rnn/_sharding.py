@@ -7,11 +7,12 @@ the shards, so nothing depends on how many threads there are.
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 
 import joblib
 import numpy as np
 from scipy import sparse
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from ._packing import Packing
 
@@ -108,9 +109,15 @@ def shard_map(n_jobs):
     BLAS is held to one thread meanwhile: threads of its own would compete with these.
     """
     n_threads = joblib.effective_n_jobs(n_jobs)
-    with threadpool_limits(limits=1, user_api="blas"):
+    with _controller().limit(limits=1, user_api="blas"):
         if n_threads == 1:
             yield map
         else:
             with ThreadPoolExecutor(n_threads) as pool:
                 yield pool.map
+
+
+@cache
+def _controller():
+    """One for all calls: to look for the libraries takes milliseconds."""
+    return ThreadpoolController()

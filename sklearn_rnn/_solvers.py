@@ -9,7 +9,6 @@ import warnings
 import numpy as np
 from scipy import optimize
 
-
 # how `minimise` ended
 CONVERGED, EXHAUSTED, INTERRUPTED = range(3)
 

@@ -36,7 +36,7 @@ def read_step_values(values, sequences, name):
     """
     lengths = sequences.lengths
     if sequences.layout == "long":
-        values = column_or_1d(values, warn=True)
+        values = _read_1d(values, name, "row")
         _check_count(values, lengths.sum(), name, "row")
         return values
     if depth(values) == 0 or isinstance(values, str):
@@ -59,7 +59,7 @@ def read_step_values(values, sequences, name):
 
 def read_sequence_labels(y, sequences):
     """A label for each sequence, (S,)."""
-    y = column_or_1d(y, warn=True)
+    y = _read_1d(y, "y", "sequence")
     _check_count(y, sequences.n_sequences, "y", "sequence")
     return y
 
@@ -69,6 +69,12 @@ def read_sequence_targets(y, sequences):
     y = check_array(y, dtype=np.float64, ensure_2d=False, allow_nd=False, input_name="y")
     _check_count(y, sequences.n_sequences, "y", "sequence")
     return y.reshape(len(y), -1), y.ndim == 1
+
+
+def _read_1d(values, name, unit):
+    if isinstance(values, list | tuple) and any(depth(value) > 0 for value in values):
+        raise ValueError(f"{name} must hold one value for each {unit} of X, not a list of lists.")
+    return column_or_1d(values, warn=True)
 
 
 def _check_count(values, expected, name, unit):

@@ -211,8 +211,7 @@ class SequenceClassifier(ClassifierMixin, LabelMixin, SequenceMixin, RecurrentEs
         ndarray of shape (S,)
             Labels.
         """
-        _, Z = self._infer(X)
-        return self.classes_[Z.argmax(axis=1)]
+        return self._labels(self._logits(self._read_fitted(X)))
 
     def predict_proba(self, X):
         """Probability of each class for each sequence.
@@ -227,8 +226,7 @@ class SequenceClassifier(ClassifierMixin, LabelMixin, SequenceMixin, RecurrentEs
         ndarray of shape (S, K)
             Classes in the order of `classes_`.
         """
-        _, Z = self._infer(X)
-        return self._loss.inverse_link(Z)
+        return self._loss.inverse_link(self._logits(self._read_fitted(X)))
 
     def predict_log_proba(self, X):
         """Logarithm of the probability of each class for each sequence.
@@ -243,8 +241,7 @@ class SequenceClassifier(ClassifierMixin, LabelMixin, SequenceMixin, RecurrentEs
         ndarray of shape (S, K)
             Classes in the order of `classes_`.
         """
-        _, Z = self._infer(X)
-        return log_softmax(Z)
+        return log_softmax(self._logits(self._read_fitted(X)))
 
     def decision_function(self, X):
         """Logits of each sequence.
@@ -260,8 +257,7 @@ class SequenceClassifier(ClassifierMixin, LabelMixin, SequenceMixin, RecurrentEs
             With two classes, as scikit-learn has it, the logit of ``classes_[1]`` less that of
             ``classes_[0]``.
         """
-        _, Z = self._infer(X)
-        return binary_margin(Z)
+        return binary_margin(self._logits(self._read_fitted(X)))
 
     def score(self, X, y, sample_weight=None):
         """Accuracy.
@@ -281,9 +277,10 @@ class SequenceClassifier(ClassifierMixin, LabelMixin, SequenceMixin, RecurrentEs
         ValueError
             If y holds a label that was not seen in `fit`.
         """
-        sequences, Z = self._infer(X)
+        sequences = self._read_fitted(X)
         _targets.require_y(self, y)
         labels = _targets.read_sequence_labels(y, sequences)
         weight = _targets.read_sequence_weight(sample_weight, sequences)
-        self._check_known(labels, lambda i: f"sequence {i}")
-        return accuracy_score(labels, self.classes_[Z.argmax(axis=1)], sample_weight=weight)
+        _targets.check_known(labels, self.classes_, lambda i: f"sequence {i}")
+        predicted = self._labels(self._logits(sequences))
+        return accuracy_score(labels, predicted, sample_weight=weight)

@@ -204,7 +204,7 @@ class SequenceRegressor(RegressorMixin, SequenceMixin, RecurrentEstimator):
         ndarray of shape (S,) or (S, K)
             As y was in `fit`.
         """
-        _, Z = self._infer(X)
+        Z = self._logits(self._read_fitted(X))
         return Z[:, 0] if self._single_target else Z
 
     def _score_logits(self, y, Z, weight):

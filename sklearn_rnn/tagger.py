@@ -173,5 +173,5 @@ class SequenceTagger(TaggerMixin, HiddenFeedbackMixin, RecurrentEstimator):
             In the layout of `predict_proba`; with two classes, as scikit-learn has it, one value a
             step instead of two: the logit of ``classes_[1]`` less that of ``classes_[0]``.
         """
-        sequences, Z = self._infer(X)
-        return sequences.give_back(binary_margin(Z))
+        sequences = self._read_fitted(X)
+        return sequences.give_back(binary_margin(self._logits(sequences)))
