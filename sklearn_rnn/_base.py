@@ -162,8 +162,10 @@ class RecurrentEstimator(BaseEstimator):
         return p
 
     def _held_out_score(self, objective, shards, w):
-        p = objective.parameters(w)
-        Z = np.concatenate(list(objective.map(partial(objective.network.infer, p), shards)))
+        infer = partial(_infer, objective.network, objective.parameters(w))
+        Z = np.concatenate(list(objective.map(infer, shards)))
+        if not np.isfinite(Z).all():
+            return -np.inf
         y = np.concatenate([shard.y for shard in shards])
         weight = np.concatenate([shard.weight for shard in shards])
         return self._score_logits(y, Z, weight)
@@ -180,9 +182,26 @@ class RecurrentEstimator(BaseEstimator):
         shards = self._shards(sequences)
         Z = np.empty((sum(len(shard.targets) for shard in shards), p["c"].size), dtype)
         with shard_map(self.n_jobs) as map_:
-            for shard, Z_shard in zip(shards, map_(partial(network.infer, p), shards)):
+            for shard, Z_shard in zip(shards, map_(partial(_infer, network, p), shards)):
                 Z[shard.targets] = Z_shard
+        self._check_overflow(sequences, Z)
         return Z
+
+    def _check_overflow(self, sequences, Z):
+        overflowed = np.flatnonzero(~np.isfinite(Z).all(axis=1))
+        if len(overflowed):
+            i = overflowed[0]
+            place = sequences.place(i) if self._per_step else f"sequence {i}"
+            raise ValueError(
+                f"The network overflows at {place}: X is too large there, or grows without bound "
+                "in unbounded units. Look at its values, or take activation='tanh'."
+            )
+
+
+def _infer(network, p, shard):
+    """The network's logits; whoever asks has to look whether they are finite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return network.infer(p, shard)
 
 
 def binary_margin(Z):

@@ -113,7 +113,8 @@ class HiddenFeedback:
 
     In every layer h_t = f(x_t W_in + h_{t-1} W_rec + b), where x_t is what the layer below puts out
     (of both directions, if there are two). Pattern 1 puts out z_t = h_t W_out + c at each step,
-    pattern 2 z = pool(h_1..h_T) W_out + c for each sequence. No layer at all is a linear model.
+    pattern 2 z = pool(h_1..h_T) W_out + c for each sequence. With neither layer nor pool it is a
+    linear model.
 
     Parameters
     ----------

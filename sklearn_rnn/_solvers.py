@@ -27,7 +27,8 @@ class _Guarded:
     def __call__(self, w):
         value, gradient = self.objective.loss_gradient(w)
         if np.isfinite(value) and np.isfinite(gradient).all():
-            self.ceiling = 1.0 + 2.0 * abs(value)
+            if self.ceiling is None:
+                self.ceiling = 1.0 + 2.0 * abs(value)
             return value, gradient
         if self.ceiling is None:
             raise OverflowedStartError(
@@ -35,7 +36,7 @@ class _Guarded:
                 "features (for instance to zero mean and unit variance), or take "
                 "activation='tanh', whose states are bounded."
             )
-        # worse than anything accepted so far and flat: the step is cut down
+        # worse than the start, hence than anything accepted since, and flat: the step is cut down
         return self.ceiling, np.zeros_like(gradient)
 
 
@@ -60,7 +61,7 @@ def _lbfgs(objective, w0, max_iter, callback):
         jac=True,
         method="L-BFGS-B",
         callback=callback,
-        # when to stop is settled by the callback; the loss itself is known to rounding only
+        # the callback settles when to stop; scipy's own tests only end what has converged for good
         options={"maxiter": max_iter, "maxfun": 20 * max_iter, "maxcor": 20, "gtol": 1e-9},
     )
 

@@ -81,6 +81,8 @@ def _moments(parts):
     total = sum(weight.sum() for _, weight in parts)
     mean = sum(weight @ rows.astype(np.float64) for rows, weight in parts) / total
     variance = sum(weight @ np.square(rows - mean) for rows, weight in parts) / total
-    # rounding leaves a constant column a variance of about (eps * mean)^2
-    constant = variance <= np.square(10 * np.finfo(parts[0][0].dtype).eps * mean)
+    # what rounding, of the data and of the sum over all rows, leaves of a constant column
+    n_rows = sum(len(rows) for rows, _ in parts)
+    eps = 10 * np.finfo(parts[0][0].dtype).eps + n_rows * np.finfo(np.float64).eps
+    constant = variance <= np.square(eps * mean)
     return mean, np.where(constant, 1.0, np.sqrt(variance))

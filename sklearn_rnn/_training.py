@@ -85,14 +85,15 @@ def fit_readout(objective, w, max_iter):
     p = objective.parameters(w)
 
     def features(shard):
-        _, cache = objective.network.forward(p, shard)
+        with np.errstate(over="ignore", invalid="ignore"):  # the solver looks at what comes of it
+            _, cache = objective.network.forward(p, shard)
         return replace(shard, X=cache.features)
 
     shards = list(objective.map(features, objective.shards))
     shapes = objective.network.shapes
     linear = HiddenFeedback(shapes["W_out"][0], (), shapes["W_out"][1], None, False, ())
     readout = Objective(linear, objective.loss, shards, objective.alpha, objective.map)
-    everything = views(w.copy(), shapes)
+    everything = views(w, shapes)
     result = minimise(readout, ravel(everything, linear.shapes), "lbfgs", max_iter)
     everything |= views(result.x, linear.shapes)
     x = ravel(everything, shapes)

@@ -1,0 +1,364 @@
+"""The recurrence patterns: derivatives, a plain loop as reference, and invariances."""
+
+from functools import partial
+from itertools import product
+
+import numpy as np
+import pytest
+from derivatives import (
+    LENGTHS,
+    LOSSES,
+    OUTPUT_FEEDBACK,
+    SHORT,
+    D,
+    H,
+    K,
+    assert_close,
+    assert_gauss_newton,
+    assert_gradient,
+    assert_linearised,
+    central_difference,
+    flat_verbs,
+    hidden_feedback,
+    make_shards,
+    output_feedback,
+    random_data,
+    random_parameters,
+    random_shard,
+)
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from scipy.special import expit, log_softmax, softmax
+
+from sklearn_rnn._cells import CELLS
+from sklearn_rnn._networks import HiddenFeedback, previous_labels
+from sklearn_rnn._objective import Objective
+from sklearn_rnn._packing import Packing
+from sklearn_rnn._parameters import ravel, views
+
+FUNCTIONS = {
+    "tanh": np.tanh,
+    "logistic": expit,
+    "relu": lambda a: np.maximum(a, 0.0),
+    "identity": lambda a: a,
+}
+POOLS = {
+    "last": lambda forth, back: np.concatenate([forth[-1], back[0]]),
+    "mean": lambda forth, back: np.hstack([forth, back]).mean(axis=0),
+    "max": lambda forth, back: np.hstack([forth, back]).max(axis=0),
+}
+POOLINGS = [(), ("last",), ("mean",), ("max",), ("last", "mean", "max")]
+
+HIDDEN = {
+    f"{activation}-{depth}-{'both' if both else 'forth'}-{'+'.join(pooling) or 'each'}": partial(
+        hidden_feedback, activation, depth, both, pooling
+    )
+    for activation, depth, both, pooling in product(CELLS, [1, 2], [False, True], POOLINGS)
+}
+OUTPUT = {
+    f"{activation}-{depth}-{kind}": partial(output_feedback, kind, activation, depth)
+    for activation, depth, kind in product(CELLS, [1, 2], OUTPUT_FEEDBACK)
+}
+NETWORKS = {
+    "linear": partial(HiddenFeedback, D, [], K, None, False, ()),
+    "uneven": partial(HiddenFeedback, D, [4, 1, 2], K, CELLS["tanh"], True, ("last",)),
+} | (HIDDEN | OUTPUT)
+# pattern 3 feeds labels back, so it has no targets to regress on
+CASES = [(name, "softmax") for name in NETWORKS] + [(name, "squared") for name in HIDDEN]
+
+
+@pytest.mark.parametrize(("name", "loss"), CASES)
+def test_gradient(name, loss, rng):
+    network = NETWORKS[name]()
+    objective = Objective(network, LOSSES[loss], [random_shard(network, rng, loss=loss)], 0.0)
+    assert_gradient(objective.loss_gradient, random_parameters(network, rng), rng)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_jvp_and_vjp(name, rng):
+    network = NETWORKS[name]()
+    shard, w = random_shard(network, rng), random_parameters(network, rng)
+    assert_linearised(*flat_verbs(network, shard, w), w, rng)
+
+
+@pytest.mark.parametrize(("name", "loss"), CASES)
+def test_gauss_newton(name, loss, rng):
+    network = NETWORKS[name]()
+    shard, w = random_shard(network, rng, SHORT, loss), random_parameters(network, rng)
+    forward, jvp, vjp = flat_verbs(network, shard, w)
+    Z = forward(w)
+    assert_gauss_newton(
+        lambda v: vjp(LOSSES[loss].hessp(shard.y, Z, shard.weight, jvp(v))),
+        forward,
+        lambda Z: LOSSES[loss].loss_gradient(shard.y, Z, shard.weight)[1],
+        w,
+    )
+
+
+# relu and max have kinks, which a finite step may cross
+@pytest.mark.parametrize("name", [n for n in NETWORKS if not ("relu" in n or "max" in n)])
+def test_gradient_by_central_differences(name, rng):
+    network = NETWORKS[name]()
+    objective = Objective(network, LOSSES["softmax"], [random_shard(network, rng, SHORT)], 0.0)
+    w = random_parameters(network, rng)
+    assert_gradient(objective.loss_gradient, w, rng, central_difference, tolerance=1e-6)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_dense_and_csr_agree(name, rng):
+    network = NETWORKS[name]()
+    data, w = random_data(network, rng), random_parameters(network, rng)
+    v = rng.standard_normal(len(w))
+    results = []
+    for csr in (False, True):
+        (shard,) = make_shards(network, *data, csr=csr)
+        forward, jvp, vjp = flat_verbs(network, shard, w)
+        Z = forward(w)
+        results.append([Z, jvp(v), vjp(Z)])
+    for dense, of_csr in zip(*results):
+        assert type(of_csr) is np.ndarray
+        assert_close(of_csr, dense, 1e-12)
+
+
+@pytest.mark.parametrize("csr", [False, True], ids=["dense", "csr"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_float32_is_near_float64(name, csr, rng):
+    network = NETWORKS[name]()
+    data, w = random_data(network, rng), random_parameters(network, rng)
+    v = rng.standard_normal(len(w))
+    results = []
+    for dtype in (np.float64, np.float32):
+        (shard,) = make_shards(network, *data, dtype=dtype, csr=csr)
+        forward, jvp, vjp = flat_verbs(network, shard, w.astype(dtype))
+        Z = forward(w.astype(dtype))
+        infer = network.infer(views(w.astype(dtype), network.shapes), shard)
+        results.append([Z, infer, jvp(v.astype(dtype)), vjp(Z)])
+    for double, single in zip(*results):
+        assert single.dtype == np.float32
+        assert_close(single, double, 2e-4)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_data_and_parameters_are_left_alone(name, rng):
+    network = NETWORKS[name]()
+    shard, w = random_shard(network, rng), random_parameters(network, rng)
+    X, y, before = shard.X.copy(), shard.y.copy(), w.copy()
+    forward, jvp, vjp = flat_verbs(network, shard, w)
+    vjp(forward(w))
+    jvp(w)
+    network.infer(views(w, network.shapes), shard)
+    for array, copy in zip((shard.X, shard.y, w), (X, y, before)):
+        assert_array_equal(array, copy)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_initial_parameters(name, rng, seed):
+    network = NETWORKS[name]()
+    p, again = (network.initial(np.random.default_rng(seed)) for _ in range(2))
+    assert {name: value.shape for name, value in p.items()} == network.shapes
+    # the first loss is that of a constant guess
+    assert not p["W_out"].any() and not p["c"].any()
+    assert_array_equal(ravel(p, network.shapes), ravel(again, network.shapes))
+
+
+def hidden_states(x, W_in, W_rec, b, f):
+    states, h = [], np.zeros(len(W_rec))
+    for x_t in x:
+        h = f(x_t @ W_in + h @ W_rec + b)
+        states.append(h)
+    return np.array(states)
+
+
+def loop_hidden(p, x, network, f):
+    """Logits of one sequence, patterns 1 and 2."""
+    for i in range(len(network.layers)):
+        parts = zip(np.hsplit(p[f"W_in{i}"], len(p[f"W_rec{i}"])), p[f"W_rec{i}"])
+        biases = np.split(p[f"b{i}"], len(p[f"W_rec{i}"]))
+        both = [
+            hidden_states(x[::way], W_in, W_rec, b, f)[::way]
+            for (W_in, W_rec), b, way in zip(parts, biases, (1, -1))
+        ]
+        x = np.hstack(both)
+    if network.pooling:
+        forth, back = both if network.bidirectional else (both[0], both[0][:, :0])
+        x = np.concatenate([POOLS[name](forth, back) for name in network.pooling])[None]
+    return x @ p["W_out"] + p["c"]
+
+
+def step_output(p, x_t, fed_back, network, f):
+    """Logits of one step of pattern 3; fed_back (K + 1,) is o_{t-1}."""
+    h = f(x_t @ p["W_in0"] + fed_back @ p["W_fb"] + p["b0"])
+    for i in range(1, network.n_layers):
+        h = f(h @ p[f"W_in{i}"] + p[f"b{i}"])
+    return h @ p["W_out"] + p["c"]
+
+
+def loop_output(p, x, y, network, f):
+    """Logits of one sequence, pattern 3; without labels it feeds back its own output."""
+    logits, fed_back = [], np.eye(K + 1)[K]
+    for t, x_t in enumerate(x):
+        logits.append(step_output(p, x_t, fed_back, network, f))
+        fed_back = np.append(softmax(logits[-1]), 0.0) if y is None else np.eye(K + 1)[y[t]]
+    return np.array(logits)
+
+
+def sequences(array):
+    return np.split(array, np.cumsum(LENGTHS)[:-1])
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+def test_hidden_feedback_is_the_loop(name, rng):
+    network, f = HIDDEN[name](), FUNCTIONS[name.split("-")[0]]
+    X, y, weight = random_data(network, rng)
+    (shard,) = make_shards(network, X, y, weight)
+    p = views(random_parameters(network, rng), network.shapes)
+    expected = np.concatenate([loop_hidden(p, x, network, f) for x in sequences(X)])
+    Z = network.forward(p, shard)[0]
+    assert_close(Z, expected[shard.targets], 1e-12)
+    assert_allclose(softmax(Z, axis=1), softmax(expected[shard.targets], axis=1), atol=1e-12)
+    assert_array_equal(network.infer(p, shard), Z)
+
+
+@pytest.mark.parametrize("name", OUTPUT)
+def test_output_feedback_is_the_loop(name, rng):
+    network, f = OUTPUT[name](), FUNCTIONS[name.split("-")[0]]
+    X, y, weight = random_data(network, rng)
+    (shard,) = make_shards(network, X, y, weight)
+    p = views(random_parameters(network, rng), network.shapes)
+    labels = sequences(y) if name.endswith("teacher") else [None] * len(LENGTHS)
+    pairs = zip(sequences(X), labels)
+    expected = np.concatenate([loop_output(p, x, labels, network, f) for x, labels in pairs])
+    Z = network.forward(p, shard)[0]
+    assert_close(Z, expected[shard.targets], 1e-12)
+    assert_allclose(softmax(Z, axis=1), softmax(expected[shard.targets], axis=1), atol=1e-12)
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("activation", CELLS)
+def test_free_running_infers_what_it_was_trained_on(activation, depth, rng):
+    network = output_feedback("free", activation, depth)
+    shard = random_shard(network, rng)
+    p = views(random_parameters(network, rng), network.shapes)
+    assert_array_equal(network.infer(p, shard), network.forward(p, shard)[0])
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("activation", CELLS)
+def test_teacher_forced_infers_marginals(activation, depth, rng):
+    network, f = output_feedback("teacher", activation, depth), FUNCTIONS[activation]
+    lengths = np.array([1, 5, 3])
+    X, y, weight = random_data(network, rng, lengths)
+    (shard,) = make_shards(network, X, y, weight, lengths)
+    p = views(random_parameters(network, rng), network.shapes)
+    expected = []
+    for x in np.split(X, np.cumsum(lengths)[:-1]):
+        for t in range(len(x)):
+            marginal = np.zeros(K)
+            for labels in product(range(K), repeat=t + 1):
+                log_P = log_softmax(loop_output(p, x[: t + 1], labels, network, f), axis=1)
+                marginal[labels[-1]] += np.exp(log_P[np.arange(t + 1), labels].sum())
+            expected.append(np.log(marginal))
+    assert_allclose(network.infer(p, shard), np.array(expected)[shard.targets], atol=1e-12)
+
+
+def test_teacher_forced_infers_without_labels(rng):
+    network = output_feedback("teacher")
+    X, y, weight = random_data(network, rng)
+    p = views(random_parameters(network, rng), network.shapes)
+    with_labels, without = (
+        make_shards(network, X, labels, weight)[0] for labels in (y, np.zeros_like(y))
+    )
+    assert_array_equal(network.infer(p, with_labels), network.infer(p, without))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_order_of_sequences_does_not_matter(name, rng):
+    network = NETWORKS[name]()
+    X, y, weight = random_data(network, rng)
+    p = views(random_parameters(network, rng), network.shapes)
+    order = rng.permutation(len(LENGTHS))
+    rows = np.concatenate([sequences(np.arange(len(X)))[s] for s in order])
+    targets = rows if len(y) == len(X) else order
+    there, here = (
+        _outputs(network, p, *data)
+        for data in [
+            (X, y, weight, LENGTHS),
+            (X[rows], y[targets], weight[targets], LENGTHS[order]),
+        ]
+    )
+    assert_close(here, there[targets], 1e-12)
+
+
+def _outputs(network, p, X, y, weight, lengths):
+    (shard,) = make_shards(network, X, y, weight, lengths)
+    Z = np.empty((len(y), K))
+    Z[shard.targets] = network.forward(p, shard)[0]
+    return Z
+
+
+def feed_forward(p, X, f, depth):
+    for i in range(depth):
+        X = f(X @ p[f"W_in{i}"] + p[f"b{i}"])
+    return X
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+def test_one_step_sequences_are_a_feed_forward_net(name, rng):
+    network, f = HIDDEN[name](), FUNCTIONS[name.split("-")[0]]
+    data = random_data(network, rng, np.ones(5, int))
+    p = views(random_parameters(network, rng), network.shapes)
+    A = feed_forward(p, data[0], f, len(network.layers))
+    expected = np.hstack([A] * max(1, len(network.pooling))) @ p["W_out"] + p["c"]
+    assert_close(_outputs(network, p, *data, np.ones(5, int)), expected, 1e-12)
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("activation", CELLS)
+def test_without_feedback_weights_pattern_3_has_no_memory(activation, depth, rng):
+    teacher, free = (output_feedback(kind, activation, depth) for kind in ("teacher", "free"))
+    (shard,) = make_shards(teacher, *(data := random_data(teacher, rng)))
+    p = views(random_parameters(teacher, rng), teacher.shapes)
+    p["W_fb"][...] = 0.0
+    expected = feed_forward(p, data[0], FUNCTIONS[activation], depth) @ p["W_out"] + p["c"]
+    for network in (teacher, free):
+        assert_close(_outputs(network, p, *data, LENGTHS), expected, 1e-12)
+    # a label that does not matter has itself for a marginal
+    marginals = log_softmax(expected[shard.targets], axis=1)
+    assert_allclose(teacher.infer(p, shard), marginals, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["tanh-1-forth-each", "tanh-1-both-each"])
+def test_without_recurrent_weights_pattern_1_has_no_memory(name, rng):
+    network = HIDDEN[name]()
+    data = random_data(network, rng)
+    p = views(random_parameters(network, rng), network.shapes)
+    p["W_rec0"][...] = 0.0
+    expected = feed_forward(p, data[0], np.tanh, 1) @ p["W_out"] + p["c"]
+    assert_close(_outputs(network, p, *data, LENGTHS), expected, 1e-12)
+
+
+def test_both_directions_mirror(rng):
+    # the units that read back are those that read forth, on sequences turned round
+    network = hidden_feedback(bidirectional=True)
+    X, y, weight = random_data(network, rng)
+    p = views(random_parameters(network, rng), network.shapes)
+    turned = np.concatenate([x[::-1] for x in sequences(X)])
+    swapped = p | {
+        "W_in0": np.roll(p["W_in0"], H, axis=1),
+        "W_rec0": p["W_rec0"][::-1],
+        "b0": np.roll(p["b0"], H),
+        "W_out": np.roll(p["W_out"], H, axis=0),
+    }
+    Z, Z_turned = (
+        _outputs(network, *with_data, y, weight, LENGTHS)
+        for with_data in [(p, X), (swapped, turned)]
+    )
+    assert_close(np.concatenate([z[::-1] for z in sequences(Z_turned)]), Z, 1e-12)
+
+
+def test_previous_labels():
+    packing = Packing(np.array([3, 1]))
+    # packed: first steps of both, then the rest of the first
+    one_hot = previous_labels(np.array([2, 0, 1, 0]), packing, 3, np.float32)
+    assert sparse.issparse(one_hot) and one_hot.dtype == np.float32
+    assert_array_equal(one_hot.toarray(), np.eye(4)[[3, 3, 2, 1]])

@@ -1,0 +1,189 @@
+"""The penalised mean loss over all shards."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+from derivatives import (
+    LENGTHS,
+    LOSSES,
+    SHORT,
+    assert_close,
+    assert_gauss_newton,
+    assert_gradient,
+    flat_verbs,
+    hidden_feedback,
+    is_per_step,
+    make_shards,
+    output_feedback,
+    random_data,
+    random_parameters,
+)
+from numpy.testing import assert_allclose, assert_array_equal
+
+from sklearn_rnn import _sharding
+from sklearn_rnn._objective import Objective
+from sklearn_rnn._parameters import penalised, ravel
+
+NETWORKS = {
+    "tagger": partial(hidden_feedback, depth=2),
+    "classifier": partial(hidden_feedback, bidirectional=True, pooling=("last", "mean", "max")),
+    "teacher": partial(output_feedback, "teacher", depth=2),
+    "free": partial(output_feedback, "free"),
+}
+CASES = [(name, "softmax") for name in NETWORKS] + [
+    ("tagger", "squared"),
+    ("classifier", "squared"),
+]
+ALPHA = 0.1
+
+parametrize_cases = pytest.mark.parametrize(("name", "loss"), CASES)
+parametrize_networks = pytest.mark.parametrize("name", NETWORKS)
+
+
+@pytest.fixture
+def fine_cut(monkeypatch):
+    """A sequence a shard, but for the shortest."""
+    monkeypatch.setattr(_sharding, "SEQUENCES", 1)
+    monkeypatch.setattr(_sharding, "ROWS", 4)
+
+
+def make_objective(network, data, loss="softmax", lengths=LENGTHS, alpha=ALPHA, **options):
+    return Objective(network, LOSSES[loss], make_shards(network, *data, lengths, **options), alpha)
+
+
+def verbs(objective, w, v):
+    """Everything that an objective tells, as one vector."""
+    value, gradient = objective.loss_gradient(w)
+    return np.concatenate([[value], gradient, objective.gauss_newton(w)(v)])
+
+
+@parametrize_cases
+def test_gradient(name, loss, rng, fine_cut):
+    network = NETWORKS[name]()
+    objective = make_objective(network, random_data(network, rng, loss=loss), loss)
+    assert len(objective.shards) > 2
+    assert_gradient(objective.loss_gradient, random_parameters(network, rng), rng)
+
+
+@parametrize_cases
+def test_gauss_newton(name, loss, rng, fine_cut):
+    network = NETWORKS[name]()
+    data, w = random_data(network, rng, SHORT, loss), random_parameters(network, rng)
+    objective = make_objective(network, data, loss, SHORT)
+    assert len(objective.shards) > 1
+    forwards = [flat_verbs(network, shard, w)[0] for shard in objective.shards]
+    y, weight = (
+        np.concatenate([getattr(shard, name) for shard in objective.shards])
+        for name in ("y", "weight")
+    )
+    assert_gauss_newton(
+        objective.gauss_newton(w),
+        lambda w: np.concatenate([forward(w) for forward in forwards]),
+        lambda Z: LOSSES[loss].loss_gradient(y, Z, weight)[1],
+        w,
+        penalty=ALPHA * penalised(network.shapes),
+    )
+
+
+@parametrize_networks
+def test_shards_sum_to_the_whole(name, rng, monkeypatch):
+    network = NETWORKS[name]()
+    data, w = random_data(network, rng), random_parameters(network, rng)
+    v = rng.standard_normal(len(w))
+    results = []
+    for n_sequences in (64, 3, 1):
+        monkeypatch.setattr(_sharding, "SEQUENCES", n_sequences)
+        monkeypatch.setattr(_sharding, "ROWS", 1)
+        objective = make_objective(network, data)
+        assert len(objective.shards) == -(-len(LENGTHS) // n_sequences)
+        results.append(verbs(objective, w, v))
+    for cut_up in results[1:]:
+        assert_close(cut_up, results[0], 1e-12)
+
+
+@parametrize_networks
+def test_threads_change_no_bit(name, rng, fine_cut):
+    network = NETWORKS[name]()
+    data, w = random_data(network, rng), random_parameters(network, rng)
+    v = rng.standard_normal(len(w))
+    results = []
+    for n_jobs in (None, 2):
+        with _sharding.shard_map(n_jobs) as map_:
+            shards = make_shards(network, *data)
+            results.append(verbs(Objective(network, LOSSES["softmax"], shards, ALPHA, map_), w, v))
+    assert_array_equal(*results)
+
+
+@parametrize_networks
+def test_penalty_is_of_the_weights_alone(name, rng):
+    network = NETWORKS[name]()
+    data, w = random_data(network, rng), random_parameters(network, rng)
+    v = rng.standard_normal(len(w))
+    free, penalised_ = (verbs(make_objective(network, data, alpha=alpha), w, v) for alpha in (0, 3))
+    is_weight = ravel(
+        {name: np.full(shape, name[0] == "W") for name, shape in network.shapes.items()},
+        network.shapes,
+    )
+    assert 0 < is_weight.sum() < len(w)
+    value = 1.5 * (w[is_weight] ** 2).sum()
+    expected = np.concatenate([[value], 3 * is_weight * w, 3 * is_weight * v])
+    assert_allclose(penalised_ - free, expected, rtol=1e-10, atol=1e-12)
+
+
+def of_sequences(data, lengths, chosen):
+    """The data of chosen sequences, one after the other."""
+    rows = np.concatenate([np.arange(n) + s for n, s in zip(lengths, np.cumsum(lengths) - lengths)])
+    parts = np.split(rows, np.cumsum(lengths)[:-1])
+    rows = np.concatenate([parts[s] for s in chosen])
+    return [array[rows if len(array) == lengths.sum() else chosen] for array in data]
+
+
+@parametrize_networks
+@pytest.mark.parametrize("factor", [0, 2])
+def test_weight_is_a_number_of_copies(name, factor, rng):
+    network = NETWORKS[name]()
+    X, y, weight = data = random_data(network, rng)
+    w = random_parameters(network, rng)
+    v = rng.standard_normal(len(w))
+    chosen = np.repeat(np.arange(len(LENGTHS)), [1, factor, 1, factor, 1, 1])
+    factors = np.array([1, factor, 1, factor, 1, 1])
+    scaled = weight * (np.repeat(factors, LENGTHS) if is_per_step(network) else factors)
+    weighted = make_objective(network, (X, y, scaled))
+    copied = make_objective(network, of_sequences(data, LENGTHS, chosen), lengths=LENGTHS[chosen])
+    assert_close(verbs(weighted, w, v), verbs(copied, w, v), 1e-12)
+
+
+@parametrize_networks
+def test_methods_are_functions_of_their_arguments(name, rng):
+    network = NETWORKS[name]()
+    objective = make_objective(network, random_data(network, rng))
+    w, v = random_parameters(network, rng), random_parameters(network, rng)
+    given = w.copy(), v.copy()
+    first = verbs(objective, w, v)
+    product = objective.gauss_newton(w)
+    verbs(objective, v, w)
+    assert_array_equal(verbs(objective, w, v), first)
+    assert_array_equal(product(v), first[1 + len(w) :])
+    assert_array_equal((w, v), given)
+
+
+@pytest.mark.parametrize("csr", [False, True], ids=["dense", "csr"])
+@parametrize_networks
+def test_float32_data(name, csr, rng):
+    network = NETWORKS[name]()
+    data, w = random_data(network, rng), random_parameters(network, rng)
+    v = rng.standard_normal(len(w))
+    single = make_objective(network, data, dtype=np.float32, csr=csr)
+    value, gradient = single.loss_gradient(w)
+    # the optimiser's vector is float64 whatever the data are
+    assert np.asarray(value).dtype == gradient.dtype == single.gauss_newton(w)(v).dtype == float
+    assert {array.dtype.name for array in single.parameters(w).values()} == {"float32"}
+    assert_close(verbs(single, w, v), verbs(make_objective(network, data), w, v), 1e-4)
+
+
+def test_overflow_is_told_not_warned_of(rng):
+    network = hidden_feedback("identity")
+    objective = make_objective(network, random_data(network, rng))
+    value, gradient = objective.loss_gradient(np.full(objective.n_parameters, 1e100))
+    assert not (np.isfinite(value) and np.isfinite(gradient).all())

@@ -1,0 +1,138 @@
+"""Shards: which sequences stand together, and the threads they run on."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from sklearn_rnn import _sharding
+from sklearn_rnn._sharding import cut, normalise_weights, shard_map
+
+some_lengths = st.lists(st.integers(1, 40), min_size=1, max_size=30).map(np.array)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def fine_cut():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_sharding, "SEQUENCES", 3)
+        patch.setattr(_sharding, "ROWS", 60)
+        yield
+
+
+def owner(lengths):
+    """Sequence and step of every row, one sequence after the other."""
+    return np.repeat(np.arange(len(lengths)), lengths), np.concatenate([*map(np.arange, lengths)])
+
+
+def cut_numbered(lengths, per_step, among=None):
+    """Shards of data that tell where they come from."""
+    sequence, step = owner(lengths)
+    y = np.arange(len(sequence) if per_step else len(lengths))
+    return cut(np.stack([sequence, step], axis=1), lengths, per_step, y, y + 0.5, among)
+
+
+@pytest.mark.parametrize("per_step", [False, True])
+@given(lengths=some_lengths)
+def test_every_target_comes_once(per_step, lengths):
+    shards = cut_numbered(lengths, per_step)
+    targets = np.concatenate([shard.targets for shard in shards])
+    assert_array_equal(np.sort(targets), np.arange(len(targets)))
+    assert len(targets) == (lengths.sum() if per_step else len(lengths))
+    for shard in shards:
+        assert_array_equal(shard.y, shard.targets)
+        assert_array_equal(shard.weight, shard.targets + 0.5)
+
+
+@given(lengths=some_lengths)
+def test_rows_stand_as_the_packing_says(lengths):
+    for shard in cut_numbered(lengths, False):
+        step = np.repeat(np.arange(len(shard.packing.running)), shard.packing.running)
+        assert_array_equal(shard.X[:, 0], shard.targets[shard.packing.sequence])
+        assert_array_equal(shard.X[:, 1], step)
+    for shard in cut_numbered(lengths, True):
+        starts = np.cumsum(lengths) - lengths
+        assert_array_equal(shard.targets, starts[shard.X[:, 0]] + shard.X[:, 1])
+
+
+@given(lengths=some_lengths)
+def test_shards_are_neighbours_in_length(lengths):
+    shards = cut_numbered(lengths, False)
+    order = np.concatenate([shard.targets for shard in shards])
+    # of equal length in the order they came
+    assert_array_equal(order, np.argsort(-lengths, kind="stable"))
+    for i, shard in enumerate(shards):
+        assert_array_equal(shard.packing.lengths, lengths[shard.targets])
+        room = max(3, 60 // shard.packing.lengths[0])
+        assert len(shard.targets) == room or (i == len(shards) - 1 and len(shard.targets) < room)
+
+
+@pytest.mark.parametrize("per_step", [False, True])
+@given(lengths=some_lengths, data=st.data())
+def test_among(per_step, lengths, data):
+    chosen = data.draw(st.lists(st.integers(0, len(lengths) - 1), min_size=1, unique=True))
+    shards = cut_numbered(lengths, per_step, np.array(chosen))
+    targets = np.concatenate([shard.targets for shard in shards])
+    sequence = owner(lengths)[0]
+    expected = np.flatnonzero(np.isin(sequence, chosen)) if per_step else np.sort(chosen)
+    assert_array_equal(np.sort(targets), expected)
+    assert set(np.concatenate([shard.X[:, 0] for shard in shards])) == set(chosen)
+
+
+@pytest.mark.parametrize("kind", [np.array, sparse.csr_array])
+def test_shards_are_copies(kind, rng):
+    X = kind(rng.standard_normal((6, 2)))
+    y, weight = rng.standard_normal((2, 6))
+    X_before, y_before, weight_before = X.copy(), y.copy(), weight.copy()
+    for shard in cut(X, np.array([2, 4]), True, y, weight):
+        assert type(shard.X) is type(X)
+        values = shard.X.data if sparse.issparse(shard.X) else shard.X
+        for array in (values, shard.y, shard.weight):
+            array[...] = 0
+    assert abs(X - X_before).max() == 0
+    assert_array_equal((y, weight), (y_before, weight_before))
+
+
+def test_to_predict_takes_neither_targets_nor_weights():
+    (shard,) = cut(np.ones((3, 1)), np.array([1, 2]), True)
+    assert shard.y is None and shard.weight is None
+
+
+def test_normalise_weights():
+    shards = cut_numbered(np.arange(1, 20), True)
+    before = [shard.weight.copy() for shard in shards]
+    total = normalise_weights(shards)
+    assert_allclose(total, sum(weight.sum() for weight in before))
+    assert_allclose(sum(shard.weight.sum() for shard in shards), 1.0)
+    for shard, weight in zip(shards, before):
+        assert_allclose(shard.weight, weight / total)
+
+
+def blas_threads():
+    return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+
+@pytest.fixture
+def two_blas_threads():
+    with threadpool_limits(limits=2, user_api="blas"):
+        if set(blas_threads()) != {2}:
+            pytest.skip("this BLAS cannot be told its threads")
+        yield
+
+
+@pytest.mark.parametrize("n_jobs", [None, 1, 2, -1])
+def test_map_holds_blas_to_one_thread(n_jobs, two_blas_threads):
+    with shard_map(n_jobs) as map_:
+        assert set(blas_threads()) == {1}
+        assert list(map_(lambda a, b: a - b, range(9), range(9))) == [0] * 9
+        assert list(map_(str, range(50))) == [str(i) for i in range(50)]
+    assert set(blas_threads()) == {2}
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_an_exception_passes_through(n_jobs, two_blas_threads):
+    with pytest.raises(ZeroDivisionError), shard_map(n_jobs) as map_:
+        list(map_(lambda i: 1 / i, range(3)))
+    assert set(blas_threads()) == {2}

@@ -1,0 +1,199 @@
+"""Solvers x small problems, and what happens when something goes wrong."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from sklearn_rnn._solvers import INTERRUPTED, SOLVERS, OverflowedStartError, minimise
+
+MAX_ITER = 300
+parametrize_solvers = pytest.mark.parametrize("solver", SOLVERS)
+
+
+class Quadratic:
+    """(w - minimum)' A (w - minimum) / 2, badly conditioned."""
+
+    start = np.full(6, 10.0)
+    minimum = np.arange(6.0)
+
+    def __init__(self):
+        Q = np.linalg.qr(np.cos(np.arange(36.0)).reshape(6, 6) + np.eye(6))[0]
+        self.A = Q @ np.diag(np.logspace(-1, 2, 6)) @ Q.T
+
+    def loss_gradient(self, w):
+        gradient = self.A @ (w - self.minimum)
+        return 0.5 * gradient @ (w - self.minimum), gradient
+
+    def gauss_newton(self, w):
+        return lambda v: self.A @ v
+
+
+class Rosenbrock:
+    """||(10 (w_1 - w_0^2), 1 - w_0)||^2 / 2, a curved valley."""
+
+    start = np.array([-1.2, 1.0])
+    minimum = np.ones(2)
+
+    def residuals(self, w):
+        return np.array([10 * (w[1] - w[0] ** 2), 1 - w[0]]), np.array([[-20 * w[0], 10], [-1, 0]])
+
+    def loss_gradient(self, w):
+        r, J = self.residuals(w)
+        return 0.5 * r @ r, J.T @ r
+
+    def gauss_newton(self, w):
+        J = self.residuals(w)[1]
+        return lambda v: J.T @ (J @ v)
+
+
+class Barrier:
+    """-log(1 - |w|^2) - 50 w_0: not finite from radius 1 on, and steep where it starts."""
+
+    start = np.zeros(3)
+    # the root of 2 r / (1 - r^2) = 50
+    minimum = np.array([(np.sqrt(1 + 50**2) - 1) / 50, 0.0, 0.0])
+
+    def __init__(self, outside=np.nan):
+        self.outside = outside
+        self.n_outside = 0
+
+    def loss_gradient(self, w):
+        slack = 1 - w @ w
+        if slack <= 0:
+            self.n_outside += 1
+            return self.outside, np.full(3, self.outside)
+        return -np.log(slack) - 50 * w[0], 2 * w / slack - [50, 0, 0]
+
+    def gauss_newton(self, w):
+        slack = 1 - w @ w
+        return lambda v: 2 * v / slack + 4 * w * (w @ v) / slack**2
+
+
+class Cliff:
+    """A slope down to a point beyond which there is nothing."""
+
+    start = np.zeros(1)
+
+    def loss_gradient(self, w):
+        return (100 - 90 * w[0], np.array([-90.0])) if w[0] < 1.05 else (np.nan, np.full(1, np.nan))
+
+    def gauss_newton(self, w):
+        return lambda v: 1e-3 * v
+
+
+class Interrupted:
+    """An objective in whose n-th evaluation the user loses patience."""
+
+    def __init__(self, objective, n):
+        self.objective = objective
+        self.n_left = n
+        self.gauss_newton = objective.gauss_newton
+
+    def loss_gradient(self, w):
+        self.n_left -= 1
+        if self.n_left == 0:
+            raise KeyboardInterrupt
+        return self.objective.loss_gradient(w)
+
+
+class Record:
+    """A callback that keeps what it is told, and ends after n iterations."""
+
+    def __init__(self, n=np.inf):
+        self.n = n
+        self.points, self.losses = [], []
+
+    def __call__(self, w, loss):
+        self.points.append(w)
+        self.losses.append(loss)
+        if len(self.losses) >= self.n:
+            raise StopIteration
+
+
+@pytest.mark.parametrize("problem", [Quadratic, Rosenbrock, Barrier])
+@parametrize_solvers
+def test_minimum_is_reached(solver, problem):
+    objective = problem()
+    start = objective.start.copy()
+    result = minimise(objective, start, solver, MAX_ITER)
+    assert_allclose(result.x, objective.minimum, atol=1e-3)
+    assert_allclose(result.fun, objective.loss_gradient(objective.minimum)[0], atol=1e-6)
+    assert result.status == 0
+    assert_array_equal(start, objective.start)
+
+
+@parametrize_solvers
+def test_max_iter(solver):
+    record = Record()
+    result = minimise(Rosenbrock(), Rosenbrock.start, solver, 4, record)
+    assert result.status == 1
+    assert result.nit == len(record.losses) == 4
+
+
+@parametrize_solvers
+def test_callback_is_told_the_best_so_far(solver):
+    objective, record = Rosenbrock(), Record()
+    result = minimise(objective, objective.start, solver, MAX_ITER, record)
+    assert (np.diff(record.losses) <= 0).all()
+    losses = [objective.loss_gradient(w)[0] for w in record.points]
+    assert_allclose(record.losses, losses, rtol=1e-12)
+    assert result.nit == len(record.losses)
+    assert result.fun <= record.losses[-1]
+
+
+@parametrize_solvers
+def test_callback_may_end_it(solver):
+    record = Record(n=3)
+    result = minimise(Rosenbrock(), Rosenbrock.start, solver, MAX_ITER, record)
+    assert len(record.losses) == 3
+    assert result.status == 0
+    assert_array_equal(result.x, record.points[-1])
+    assert result.fun == min(record.losses)
+
+
+@pytest.mark.parametrize("outside", [np.nan, np.inf, -np.inf])
+@parametrize_solvers
+def test_start_that_is_not_finite(solver, outside):
+    with pytest.raises(OverflowedStartError, match="Scale the features.*activation='tanh'"):
+        minimise(Barrier(outside), np.full(3, 2.0), solver, MAX_ITER)
+
+
+@pytest.mark.parametrize("outside", [np.nan, np.inf, -np.inf])
+@parametrize_solvers
+def test_search_retreats_from_an_overflow(solver, outside):
+    objective = Barrier(outside)
+    result = minimise(objective, objective.start, solver, MAX_ITER)
+    assert objective.n_outside > 0
+    assert_allclose(result.x, objective.minimum, atol=1e-4)
+
+
+def test_search_retreats_from_an_overflow_after_a_steep_descent():
+    result = minimise(Cliff(), Cliff.start, "lbfgs", MAX_ITER)
+    assert result.fun == Cliff().loss_gradient(result.x)[0]
+
+
+@pytest.mark.parametrize("n", [1, 2, 12])
+@parametrize_solvers
+def test_interrupt_keeps_the_best_so_far(solver, n):
+    record = Record()
+    objective = Interrupted(Rosenbrock(), n)
+    with pytest.warns(UserWarning, match="interrupted after"):
+        result = minimise(objective, Rosenbrock.start, solver, MAX_ITER, record)
+    assert result.status == INTERRUPTED
+    assert result.nit == len(record.losses)
+    assert_array_equal(result.x, [Rosenbrock.start, *record.points][-1])
+    assert result.fun == [np.inf, *record.losses][-1]
+
+
+@parametrize_solvers
+def test_linearisation_is_kept_at_one_point(solver):
+    class Counted(Quadratic):
+        n_linearised = 0
+
+        def gauss_newton(self, w):
+            self.n_linearised += 1
+            return super().gauss_newton(w)
+
+    objective = Counted()
+    result = minimise(objective, objective.start, solver, MAX_ITER)
+    assert objective.n_linearised <= result.nit + 1
