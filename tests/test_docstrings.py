@@ -1,0 +1,89 @@
+"""Every public name is documented in numpydoc's form, and importing the library is light."""
+
+import importlib
+import inspect
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import sklearn_rnn
+from sklearn_rnn import datasets
+
+validate = pytest.importorskip("numpydoc.validate").validate
+get_doc_object = importlib.import_module("numpydoc.docscrape").get_doc_object
+
+CLASSES = [f"sklearn_rnn.{name}" for name in sklearn_rnn.__all__]
+FUNCTIONS = [f"sklearn_rnn.datasets.{name}" for name in datasets.__all__]
+
+
+def public_methods(name):
+    """Public methods that the library defines; scikit-learn's mixins document their own."""
+    return [
+        f"{name}.{attribute}"
+        for attribute, value in inspect.getmembers(resolve(name), inspect.isfunction)
+        if not attribute.startswith("_") and value.__module__.startswith("sklearn_rnn")
+    ]
+
+
+def resolve(class_name):
+    return getattr(sklearn_rnn, class_name.rpartition(".")[2])
+
+
+METHODS = [method for name in CLASSES for method in public_methods(name)]
+
+IGNORED = {
+    "SA01",  # not everything has a neighbour to see
+    "SS05",  # takes plural nouns (Logits of ...) for verbs in the third person
+    "RT02",  # fit returns `self : object`, as everywhere in scikit-learn
+}
+# What every class and function must have may be missing from a method.
+IGNORED_IN_METHODS = IGNORED | {"ES01", "EX01"}
+
+
+def test_there_are_names_to_check():
+    assert len(CLASSES) >= 4 and len(FUNCTIONS) >= 7
+    for name in CLASSES:
+        assert {f"{name}.fit", f"{name}.predict"} <= set(METHODS)
+
+
+@pytest.mark.parametrize("name", CLASSES + FUNCTIONS + METHODS)
+def test_docstring(name):
+    ignored = IGNORED_IN_METHODS if name in METHODS else IGNORED
+    assert [error for error in validate(name)["errors"] if error[0] not in ignored] == []
+
+
+@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_attributes_are_those_of_a_fitted_estimator(name):
+    pd = pytest.importorskip("pandas")
+    table = pd.DataFrame(np.random.default_rng(0).normal(size=(8, 3)), columns=list("abc"))
+    estimator = resolve(name)(max_iter=1).fit(table, np.arange(8) % 2)
+    documented = {attribute.name for attribute in get_doc_object(resolve(name))["Attributes"]}
+    names = {name for each in documented for name in each.split(", ")}
+    assert names == {a for a in vars(estimator) if a.endswith("_") and not a.startswith("_")}
+
+
+@pytest.mark.parametrize("module", ["sklearn_rnn", "sklearn_rnn.datasets"])
+def test_all_is_sorted_and_exists(module):
+    module = importlib.import_module(module)
+    assert module.__all__ == sorted(module.__all__)
+    assert all(hasattr(module, name) for name in module.__all__)
+
+
+@pytest.mark.parametrize(
+    "prepare",
+    ["import sklearn.base", "sys.modules['pandas'] = None"],  # scikit-learn imports pandas itself
+    ids=["beside scikit-learn", "without pandas"],
+)
+def test_import_is_light(prepare):
+    code = (
+        f"import sys; {prepare}; before = set(sys.modules);"
+        "import sklearn_rnn, sklearn_rnn.datasets;"
+        "heavy = {'pandas', 'polars', 'matplotlib', 'torch', 'pytest'};"
+        "new = heavy & (set(sys.modules) - before);"
+        "assert not new, new"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
