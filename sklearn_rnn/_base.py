@@ -53,6 +53,7 @@ class RecurrentEstimator(BaseEstimator):
     }
 
     _loss = SoftmaxCrossEntropy()
+    _min_held_out = 1
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -64,7 +65,9 @@ class RecurrentEstimator(BaseEstimator):
         """`hidden_layer_sizes` as a tuple of int."""
         sizes = self.hidden_layer_sizes
         sizes = (sizes,) if isinstance(sizes, Integral) else tuple(sizes)
-        if not sizes or not all(isinstance(n, Integral) and n > 0 for n in sizes):
+        if not sizes or not all(
+            isinstance(n, Integral) and not isinstance(n, bool) and n > 0 for n in sizes
+        ):
             raise ValueError(
                 f"hidden_layer_sizes must be a positive int or a non-empty tuple of them, got "
                 f"{self.hidden_layer_sizes!r}."
@@ -131,15 +134,15 @@ class RecurrentEstimator(BaseEstimator):
             return sequences, None
         if len(sequences) < 2:
             raise ValueError(
-                "early_stopping=True holds out whole sequences, but X has only one. Pass more "
-                "sequences, or early_stopping=False."
+                "early_stopping=True holds out whole sequences, but X has only one distinct "
+                "sequence with a weight. Pass more, or early_stopping=False."
             )
         if strata is not None:
             strata = strata[sequences]
             if np.unique(strata, return_counts=True)[1].min() < 2:
                 strata = None  # a class of one cannot be on both sides
         try:
-            return train_test_split(
+            training, held_out = train_test_split(
                 sequences,
                 test_size=self.validation_fraction,
                 stratify=strata,
@@ -150,15 +153,21 @@ class RecurrentEstimator(BaseEstimator):
                 f"early_stopping=True cannot hold out validation_fraction="
                 f"{self.validation_fraction} of {len(sequences)} sequences: {error}"
             ) from None
+        if len(held_out) < self._min_held_out:
+            raise ValueError(
+                f"early_stopping=True holds out {len(held_out)} of {len(sequences)} sequences, but "
+                f"the score needs {self._min_held_out}. Increase validation_fraction="
+                f"{self.validation_fraction}."
+            )
+        return training, held_out
 
     def _warm_parameters(self, network):
         p = self._get_parameters(np.float64)
-        for name, shape in network.shapes.items():
-            if name not in p or p[name].shape != shape:
-                raise ValueError(
-                    "warm_start=True continues from the weights of the last fit, but the features, "
-                    "classes or hidden_layer_sizes have changed. Fit with warm_start=False."
-                )
+        if {name: value.shape for name, value in p.items()} != network.shapes:
+            raise ValueError(
+                "warm_start=True continues from the weights of the last fit, but the features, "
+                "classes or hidden_layer_sizes have changed. Fit with warm_start=False."
+            )
         return p
 
     def _held_out_score(self, objective, shards, w):
@@ -254,9 +263,12 @@ class LabelMixin:
     def _score_logits(self, codes, Z, weight):
         return accuracy_score(codes, Z.argmax(axis=1), sample_weight=weight)
 
-    def _fit_labels(self, sequences, labels, weight, strata=None):
-        """Encode the labels and train; they are for each step or each sequence."""
-        classes, codes = _targets.encode_labels(labels)
+    def _fit_labels(self, sequences, labels, weight, place, strata=None):
+        """Encode the labels and train; they are for each step or each sequence.
+
+        ``place(i)`` tells where label i stands.
+        """
+        classes, codes = _targets.encode_labels(labels, place)
         if self.warm_start and hasattr(self, "classes_"):
             if not np.array_equal(classes, self.classes_):
                 raise ValueError(
@@ -264,7 +276,7 @@ class LabelMixin:
                     f"{self.classes_}, but y has {classes}. Fit with warm_start=False."
                 )
         self.classes_ = classes
-        factors = _targets.class_weights(self.class_weight, classes, codes, weight)
+        factors = _targets.class_factors(self.class_weight, classes, codes, weight)
         self._train(sequences, codes, weight * factors[codes], len(classes), strata)
 
     def _labels(self, Z):
@@ -319,7 +331,7 @@ class TaggerMixin(LabelMixin):
         sequences = trial._read(X, reset=True)
         labels = _targets.read_step_values(y, sequences, "y")
         weight = _targets.read_step_weight(sample_weight, sequences)
-        trial._fit_labels(sequences, labels, weight)
+        trial._fit_labels(sequences, labels, weight, sequences.place)
         self.__dict__ = trial.__dict__
         return self
 
@@ -412,12 +424,13 @@ class SequenceMixin(HiddenFeedbackMixin):
 
     def _pools(self):
         pools = (self.pooling,) if isinstance(self.pooling, str) else tuple(self.pooling)
-        if not pools or not set(pools) <= set(POOLS):
+        if not pools or not all(isinstance(pool, str) and pool in POOLS for pool in pools):
             raise ValueError(
                 f"pooling must be one of {sorted(POOLS)} or several of them, got {self.pooling!r}."
             )
         return pools
 
     def _trial(self):
-        self._pools()
-        return super()._trial()
+        trial = super()._trial()
+        trial._pools()
+        return trial

@@ -103,7 +103,8 @@ def minimise(objective, w0, solver, max_iter, callback=None):
     -------
     scipy.optimize.OptimizeResult
         Its x is the best point accepted. ``status`` is `CONVERGED`, or `EXHAUSTED` where max_iter
-        was reached, or `INTERRUPTED` where a KeyboardInterrupt ended the work, which warns.
+        was reached, or `INTERRUPTED` where a KeyboardInterrupt ended the work, which warns (fun is
+        infinite if that was before the first iteration ended).
 
     Raises
     ------

@@ -61,13 +61,13 @@ def standardisation(shards, n_outputs, per_step, with_targets):
     """
     y = np.zeros(n_outputs), np.ones(n_outputs)
     if with_targets:
-        y = _moments([(shard.y, shard.weight) for shard in shards])
+        y = _moments([(shard.y, shard.weight) for shard in shards], "target")
     n_features = shards[0].X.shape[1]
     if sparse.issparse(shards[0].X):
         x = np.zeros(n_features), np.ones(n_features)
     else:
         weights = (s.weight if per_step else s.weight[s.packing.sequence] for s in shards)
-        x = _moments([(shard.X, weight) for shard, weight in zip(shards, weights)])
+        x = _moments([(shard.X, weight) for shard, weight in zip(shards, weights)], "feature")
     return Standardisation(*x, *y)
 
 
@@ -76,11 +76,16 @@ def _standardise(rows, mean, scale):
     rows /= scale.astype(rows.dtype)
 
 
-def _moments(parts):
+def _moments(parts, name):
     """Mean and standard deviation of rows with weights; the deviation is 1 where it vanishes."""
     total = sum(weight.sum() for _, weight in parts)
-    mean = sum(weight @ rows.astype(np.float64) for rows, weight in parts) / total
-    variance = sum(weight @ np.square(rows - mean) for rows, weight in parts) / total
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = sum(weight @ rows.astype(np.float64) for rows, weight in parts) / total
+        variance = sum(weight @ np.square(rows - mean) for rows, weight in parts) / total
+    if not np.isfinite(variance).all():
+        raise ValueError(
+            f"The variance of {name} {np.argmin(np.isfinite(variance))} overflows. Scale it."
+        )
     # what rounding, of the data and of the sum over all rows, leaves of a constant column
     n_rows = sum(len(rows) for rows, _ in parts)
     eps = 10 * np.finfo(parts[0][0].dtype).eps + n_rows * np.finfo(np.float64).eps

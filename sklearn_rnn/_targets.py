@@ -6,7 +6,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, _num_samples
 
-from ._validation import depth
+from ._validation import depth, is_missing, only_numbers, shown
 
 
 def require_y(estimator, y):
@@ -41,20 +41,33 @@ def read_step_values(values, sequences, name):
         return values
     if depth(values) == 0 or isinstance(values, str):
         raise ValueError(f"{name} must hold one array for each sequence of X, got {values!r}.")
+    if hasattr(values, "columns"):
+        values = np.asarray(values)
     _check_count(values, len(lengths), name, "sequence")
-    parts = [np.asarray(part) for part in values]
-    for i, (part, length) in enumerate(zip(parts, lengths)):
-        if part.shape != (length,):
-            raise ValueError(
-                f"{name}[{i}] has shape {part.shape}, but sequence {i} of X has {length} steps. "
-                f"Pass one value of {name} for each step."
-            )
-        if (part.dtype.kind in "US") != (parts[0].dtype.kind in "US"):
-            raise ValueError(
-                f"{name}[{i}] is of {part.dtype.name}, but {name}[0] of {parts[0].dtype.name}. "
-                "Labels must all be of one type."
-            )
+    parts = [
+        _read_part(part, length, i, name) for i, (part, length) in enumerate(zip(values, lengths))
+    ]
+    is_text = [part.dtype.kind in "US" for part in parts if part.dtype != object]
+    if any(is_text) and not all(is_text):
+        parts = [part.astype(object) for part in parts]  # not to make numbers into strings
     return np.concatenate(parts)
+
+
+def _read_part(values, length, i, name):
+    """The values of sequence i, (T_i,)."""
+    try:
+        part = np.asarray(values)
+    except ValueError:
+        raise ValueError(
+            f"{name}[{i}] holds lists of unequal length, but sequence {i} of X has {length} steps. "
+            f"Pass one value of {name} for each step."
+        ) from None
+    if part.shape != (length,):
+        raise ValueError(
+            f"{name}[{i}] has shape {part.shape}, but sequence {i} of X has {length} steps. "
+            f"Pass one value of {name} for each step."
+        )
+    return part
 
 
 def read_sequence_labels(y, sequences):
@@ -66,7 +79,8 @@ def read_sequence_labels(y, sequences):
 
 def read_sequence_targets(y, sequences):
     """Targets for each sequence as (S, K), and whether they came as (S,)."""
-    y = check_array(y, dtype=np.float64, ensure_2d=False, allow_nd=False, input_name="y")
+    with only_numbers("y"):
+        y = check_array(y, dtype=np.float64, ensure_2d=False, allow_nd=False, input_name="y")
     _check_count(y, sequences.n_sequences, "y", "sequence")
     return y.reshape(len(y), -1), y.ndim == 1
 
@@ -86,13 +100,29 @@ def _check_count(values, expected, name, unit):
         )
 
 
-def encode_labels(y):
-    """Sorted classes and the code 0..K-1 of each label."""
+def encode_labels(y, place):
+    """Sorted classes and the code 0..K-1 of each label; ``place(i)`` tells where label i stands."""
+    if y.dtype == object:
+        missing = np.array([is_missing(label) for label in y])
+    else:
+        missing = ~np.isfinite(y) if y.dtype.kind == "f" else np.zeros(len(y), dtype=bool)
+    for i in np.flatnonzero(missing):
+        raise ValueError(
+            f"The label of y at {place(i)} is missing, {shown(y[i])}. Leave its sequence out."
+        )
+    types = {type(label) for label in y.tolist()} if y.dtype == object else set()
+    if str in types and len(types) > 1:
+        i = next(i for i, label in enumerate(y) if type(label) is not type(y[0]))
+        raise ValueError(
+            f"y mixes types of labels: {shown(y[0])} at {place(0)}, {shown(y[i])} at {place(i)}. "
+            "Make them all of one type."
+        )
     check_classification_targets(y)
     classes, codes = np.unique(y, return_inverse=True)
     if len(classes) < 2:
         raise ValueError(
-            f"y has only one class, {classes[0]!r}. Training needs labels of at least two classes."
+            f"y has only one class, {shown(classes[0])}. Training needs labels of at least two "
+            "classes."
         )
     return classes, codes
 
@@ -103,7 +133,7 @@ def check_known(y, classes, place):
     if len(unknown):
         i = unknown[0]
         raise ValueError(
-            f"The label {y[i]!r} of y at {place(i)} was not seen in fit, which saw "
+            f"The label {shown(y[i])} of y at {place(i)} was not seen in fit, which saw "
             f"{len(classes)} classes. Leave such sequences out, or score with a metric of "
             "sklearn.metrics, which counts unknown labels as errors."
         )
@@ -130,15 +160,16 @@ def _read_weight(sample_weight, n, unit):
     """One weight for each of n units, as scikit-learn reads it; ones for None."""
     if sample_weight is not None and depth(sample_weight) > 0:
         _check_count(sample_weight, n, "sample_weight", unit)
-    weight = _check_sample_weight(
-        sample_weight, np.empty((n, 1)), dtype=np.float64, ensure_non_negative=True
-    )
+    with only_numbers("sample_weight"):
+        weight = _check_sample_weight(
+            sample_weight, np.empty((n, 1)), dtype=np.float64, ensure_non_negative=True
+        )
     if not weight.any():
         raise ValueError("sample_weight is zero everywhere. At least one weight must be positive.")
     return weight
 
 
-def class_weights(class_weight, classes, codes, weight):
+def class_factors(class_weight, classes, codes, weight):
     """The factor of each class, (K,), for ``class_weight`` as scikit-learn takes it.
 
     "balanced" counts weights, not rows, so that a weight of 2 is the same as a row given twice.
@@ -149,4 +180,16 @@ def class_weights(class_weight, classes, codes, weight):
         return np.divide(
             totals.sum() / present.sum(), totals, out=np.zeros(len(classes)), where=present
         )
-    return compute_class_weight(class_weight, classes=classes, y=classes)
+    factors = compute_class_weight(class_weight, classes=classes, y=classes)
+    for label, factor in zip(classes, factors):
+        if not 0 <= factor < np.inf:
+            raise ValueError(
+                f"class_weight of {shown(label)} is {factor}. Weights must be finite and not "
+                "negative."
+            )
+    if not (weight * factors[codes]).any():
+        raise ValueError(
+            "class_weight and sample_weight leave no weight on any label. At least one must stay "
+            "positive."
+        )
+    return factors

@@ -77,6 +77,8 @@ def train(objective, w0, solver, max_iter, monitor, readout_first):
     result = minimise(objective, w0, solver, max_iter, monitor)
     if monitor.w is not None:
         result.x, result.fun = monitor.w, monitor.loss
+    elif result.status == INTERRUPTED:
+        result.fun, _ = objective.loss_gradient(result.x)
     return result
 
 

@@ -4,6 +4,7 @@ Every layout is read into `Sequences`: the steps of all sequences as the rows of
 sequence after the other, and the sequences' lengths. Positions in messages count from 0.
 """
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,7 +50,7 @@ class Sequences:
         sequence = int(np.searchsorted(ends, row, side="right"))
         step = int(row - (ends[sequence] - self.lengths[sequence]))
         if self.layout == "long":
-            name = "" if self.ids is None else f", sequence {_name(self.ids[sequence])}"
+            name = "" if self.ids is None else f", sequence {shown(self.ids[sequence])}"
             return f"row {row}{name}, step {step}"
         return f"sequence {sequence}, step {step}"
 
@@ -64,9 +65,33 @@ class Sequences:
         return values if self.layout == "long" else self.split(values)
 
 
-def _name(sequence_id):
-    """An id as a user would write it, not as NumPy shows its scalars."""
-    return repr(sequence_id.item() if isinstance(sequence_id, np.generic) else sequence_id)
+def shown(value):
+    """An id or label as a user would write it, not as NumPy shows its scalars."""
+    return repr(value.item() if isinstance(value, np.generic) else value)
+
+
+def is_missing(value):
+    """Whether an id or label is None, NaN or pandas' NA."""
+    try:
+        return value is None or bool(value != value)
+    except TypeError:  # NA is neither equal to itself nor unequal
+        return True
+
+
+@contextmanager
+def only_numbers(name):
+    """Say of which argument it is that a string could not be made a number."""
+    try:
+        yield
+    except ValueError as error:
+        if "could not convert" not in str(error):
+            raise
+        *_, value = str(error).partition(": ")
+        value = value.removeprefix("np.str_(").removesuffix(")")
+        raise ValueError(
+            f"{name} must hold numbers, but holds {value}. Encode strings first, for instance with "
+            "sklearn.preprocessing.OneHotEncoder."
+        ) from None
 
 
 def object_array(items):
@@ -97,12 +122,13 @@ def read_sequences(estimator, X, read_table, *, reset):
     """
     if isinstance(X, list | tuple) or depth(X) == 1:
         X = _as_ragged(X)
-    if isinstance(X, list):
-        sequences = _read_ragged(X)
-    elif depth(X) > 2:
-        sequences = _read_3d(X)
-    else:
-        sequences = read_table(estimator, X, reset)
+    with only_numbers("X"):
+        if isinstance(X, list):
+            sequences = _read_ragged(X)
+        elif depth(X) > 2:
+            sequences = _read_3d(X)
+        else:
+            sequences = read_table(estimator, X, reset)
     _check_finite(sequences)
     of_table = sequences.layout in ("wide", "long")
     if reset:
@@ -172,17 +198,21 @@ def _read_sequence(x, i):
                 f"sequence {i} of X has steps with different numbers of features. Every sequence "
                 "must be an array of shape (n_steps, n_features)."
             ) from None
+    if x.shape and x.shape[0] == 0:
+        raise ValueError(f"sequence {i} of X has no steps. Leave it out.")
     if len(x.shape) != 2:
         raise ValueError(
             f"sequence {i} of X has shape {x.shape}, but every sequence must be an array of shape "
             "(n_steps, n_features). If it has one feature, use x.reshape(-1, 1)."
         )
-    if x.shape[0] == 0:
-        raise ValueError(f"sequence {i} of X has no steps. Leave it out.")
     return x
 
 
 def _read_3d(X):
+    if sparse.issparse(X):
+        raise TypeError(
+            "Sparse X must be a list of CSR matrices (n_steps, n_features), or a table."
+        )
     X = np.asarray(X)
     if X.ndim > 3:
         raise ValueError(
@@ -276,26 +306,31 @@ def _runs(column):
     """Length and id of each run of equal ids in the column of a long table."""
     if sparse.issparse(column):
         column = column.toarray().ravel()
+    column = np.asarray(column)
     try:
-        names, codes = np.unique(np.asarray(column), return_inverse=True)
+        names, codes = np.unique(column, return_inverse=True)
     except TypeError:
-        raise TypeError(
-            "The sequence ids must all be of one type that sorts, and none may be missing."
-        ) from None
-    if names[-1] != names[-1]:
-        row = int(np.argmax(codes == len(names) - 1))
-        raise ValueError(f"The sequence id at row {row} of X is missing (NaN). Fill it in.")
+        _check_present(column)
+        raise TypeError("The sequence ids of X must all be of one type that sorts.") from None
+    if is_missing(names[-1]):
+        _check_present(column)
     starts = np.concatenate([[0], np.flatnonzero(np.diff(codes)) + 1])
     order = codes[starts]
     if len(order) > len(names):
         seen = set()
         again = next(i for i, code in enumerate(order) if code in seen or seen.add(code))
         raise ValueError(
-            f"The rows of sequence {_name(names[order[again]])} are not contiguous: it comes again "
+            f"The rows of sequence {shown(names[order[again]])} are not contiguous: it comes again "
             f"at row {starts[again]} of X. The table was shuffled or cut by row. Sort it by "
             "sequence and time, and split it by sequence (GroupKFold on the sequence id)."
         )
     return np.diff(np.append(starts, len(codes))), names[order]
+
+
+def _check_present(column):
+    for row, value in enumerate(column):
+        if is_missing(value):
+            raise ValueError(f"The sequence id at row {row} of X is missing. Fill it in.")
 
 
 def _check_finite(sequences):

@@ -194,7 +194,7 @@ class SequenceClassifier(ClassifierMixin, LabelMixin, SequenceMixin, RecurrentEs
         sequences = trial._read(X, reset=True)
         labels = _targets.read_sequence_labels(y, sequences)
         weight = _targets.read_sequence_weight(sample_weight, sequences)
-        trial._fit_labels(sequences, labels, weight, strata=labels)
+        trial._fit_labels(sequences, labels, weight, _place, strata=labels)
         self.__dict__ = trial.__dict__
         return self
 
@@ -281,6 +281,11 @@ class SequenceClassifier(ClassifierMixin, LabelMixin, SequenceMixin, RecurrentEs
         _targets.require_y(self, y)
         labels = _targets.read_sequence_labels(y, sequences)
         weight = _targets.read_sequence_weight(sample_weight, sequences)
-        _targets.check_known(labels, self.classes_, lambda i: f"sequence {i}")
+        _targets.check_known(labels, self.classes_, _place)
         predicted = self._labels(self._logits(sequences))
         return accuracy_score(labels, predicted, sample_weight=weight)
+
+
+def _place(i):
+    """Where label i stands."""
+    return f"sequence {i}"

@@ -113,6 +113,7 @@ class SequenceRegressor(RegressorMixin, SequenceMixin, RecurrentEstimator):
 
     _parameter_constraints = SequenceMixin._parameter_constraints
     _loss = SquaredError()
+    _min_held_out = 2  # for R² to be defined
 
     def __init__(
         self,

@@ -258,19 +258,24 @@ FIT = {
     "y of no targets": (Regressor(), fit(X, np.ones((S, 0))), ValueError, ["0 feature"]),
     "y words for a regressor": (Regressor(), fit(X, ["a"] * S), ValueError, ["y"]),
     "y NaN for a regressor": (Regressor(), fit(X, put(Y, 1, np.nan)), ValueError, ["y", "NaN"]),
-    "y NaN for a classifier": (Classifier(), fit(X, put(Y, 1, np.nan)), ValueError, ["y", "NaN"]),
+    "y NaN for a classifier": (
+        Classifier(),
+        fit(X, put(Y, 1, np.nan)),
+        ValueError,
+        ["y", "missing", "sequence 1"],
+    ),
     "y NaN for a tagger": (
         Tagger(),
         fit(X, put(Y_STEPS, (2, 1), np.nan)),
         ValueError,
-        ["y", "NaN"],
+        ["y", "missing", "step 1"],
     ),
     "y continuous": (Classifier(), fit(X, X[:, 0, 0]), ValueError, ["continuous"]),
     "y of str and int": (
         Tagger(),
         fit(X[:2], [["a"] * 4, [0] * 4]),
         ValueError,
-        ["y[1]", "one type"],
+        ["sequence 1, step 0", "one type"],
     ),
     "y of str and None": (
         Tagger(),

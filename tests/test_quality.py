@@ -15,15 +15,19 @@ def test_speakers_of_japanese_vowels():
 
 
 @pytest.mark.parametrize(
-    "tagger, at_least",
+    "tagger",
     [
-        (SequenceTagger(bidirectional=True, random_state=0), 0.93),
-        (SequenceTagger(random_state=0), 0.91),
-        (OutputFeedbackTagger(random_state=0), 0.91),
-        (OutputFeedbackTagger(teacher_forcing=False, random_state=0), 0.91),
+        SequenceTagger(),
+        SequenceTagger(bidirectional=True),
+        OutputFeedbackTagger(),
+        OutputFeedbackTagger(teacher_forcing=False),
     ],
+    ids=["forth", "both directions", "teacher forcing", "free running"],
 )
-def test_who_speaks_when(tagger, at_least):
-    X, y = make_conversations(100, subset="train", random_state=0)
-    X_test, y_test = make_conversations(50, subset="test", random_state=1)
-    assert tagger.fit(X, y).score(X_test, y_test) >= at_least
+def test_who_speaks_when(tagger):
+    X, y = make_conversations(150, subset="train", random_state=0)
+    X_test, y_test = make_conversations(100, subset="test", random_state=1)
+    scores = [
+        tagger.set_params(random_state=seed).fit(X, y).score(X_test, y_test) for seed in (0, 1)
+    ]
+    assert np.mean(scores) >= 0.93

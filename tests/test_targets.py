@@ -12,7 +12,7 @@ from sklearn_rnn import (
 )
 from sklearn_rnn._targets import (
     check_known,
-    class_weights,
+    class_factors,
     encode_labels,
     read_sequence_targets,
     read_sequence_weight,
@@ -108,14 +108,14 @@ def test_labels_of_a_long_table(y):
 
 
 def test_encode_labels():
-    classes, codes = encode_labels(np.array(["b", "a", "c", "b"]))
+    classes, codes = encode_labels(np.array(["b", "a", "c", "b"]), str)
     assert_array_equal(classes, ["a", "b", "c"])
     assert_array_equal(codes, [1, 0, 2, 1])
 
 
 def test_one_class_is_named_as_a_user_would_write_it():
     with pytest.raises(ValueError, match="only one class, 3[.]"):
-        encode_labels(np.array([3, 3]))
+        encode_labels(np.array([3, 3]), str)
 
 
 def test_unknown_label_is_named_as_a_user_would_write_it():
@@ -206,9 +206,9 @@ def test_weight_two_is_twice_and_weight_zero_is_absent(estimator, label):
         ("balanced", [8 / 12, 8 / 6, 8 / 6]),
     ],
 )
-def test_class_weights(class_weight, expected):
+def test_class_factors(class_weight, expected):
     codes = np.repeat([0, 1, 2], [4, 2, 2])
-    factors = class_weights(class_weight, np.array(["a", "b", "c"]), codes, np.ones(8))
+    factors = class_factors(class_weight, np.array(["a", "b", "c"]), codes, np.ones(8))
     assert_allclose(factors, expected)
 
 
@@ -217,13 +217,13 @@ def test_balanced_counts_weights_as_repeated_rows():
     repeated = np.repeat(codes, weight)
     classes = np.arange(3)
     assert_allclose(
-        class_weights("balanced", classes, codes, weight),
-        class_weights("balanced", classes, repeated, np.ones(len(repeated))),
+        class_factors("balanced", classes, codes, weight),
+        class_factors("balanced", classes, repeated, np.ones(len(repeated))),
     )
 
 
 def test_balanced_leaves_out_a_class_without_weight():
-    factors = class_weights("balanced", np.arange(3), np.arange(3), np.array([2.0, 1.0, 0.0]))
+    factors = class_factors("balanced", np.arange(3), np.arange(3), np.array([2.0, 1.0, 0.0]))
     assert_allclose(factors, [0.75, 1.5, 0])
 
 
