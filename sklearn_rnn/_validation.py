@@ -286,7 +286,7 @@ def _split_off_id(X, sequence_id):
                 "or give the position of the column as an int."
             )
         if sequence_id in getattr(getattr(X, "index", None), "names", ()):
-            return X, X.index.get_level_values(sequence_id)
+            return X, np.asarray(X.index.get_level_values(sequence_id))
         columns = list(X.columns)
         if sequence_id not in columns:
             raise ValueError(
@@ -299,14 +299,13 @@ def _split_off_id(X, sequence_id):
             raise ValueError(f"sequence_id={sequence_id}, but X has only {X.shape[1]} columns.")
         position %= X.shape[1]
     others = [i for i in range(X.shape[1]) if i != position]
-    return _safe_indexing(X, others, axis=1), _safe_indexing(X, position, axis=1)
+    column = _safe_indexing(X, [position], axis=1)
+    column = column.toarray() if sparse.issparse(column) else np.asarray(column)
+    return _safe_indexing(X, others, axis=1), column.ravel()
 
 
 def _runs(column):
     """Length and id of each run of equal ids in the column of a long table."""
-    if sparse.issparse(column):
-        column = column.toarray().ravel()
-    column = np.asarray(column)
     try:
         names, codes = np.unique(column, return_inverse=True)
     except TypeError:

@@ -181,7 +181,6 @@ FIT = {
         ValueError,
         ["sparse", "dense", "sequence 2"],
     ),
-    "sparse 3-D": (Classifier(), fit(sparse.coo_array(X), Y), (TypeError, ValueError), ["X"]),
     "columns": (
         Classifier(features_per_step=5),
         fit(WIDE, Y),
@@ -377,13 +376,13 @@ FIT = {
         Regressor(),
         fit(X, Y, sample_weight=np.zeros(S)),
         ValueError,
-        ["at least one non-zero"],
+        ["zero"],
     ),
     "no weight at all steps": (
         Tagger(),
         fit(X, Y_STEPS, sample_weight=np.zeros((S, T))),
         ValueError,
-        ["at least one non-zero"],
+        ["zero"],
     ),
     "NaN weight": (
         Classifier(),
@@ -440,6 +439,8 @@ FIT = {
         ["class_weight"],
     ),
 }
+if hasattr(sparse.coo_array, "tensordot"):  # SciPy's sparse arrays have any number of dimensions
+    FIT["sparse 3-D"] = Classifier(), fit(sparse.coo_array(X), Y), TypeError, ["X"]
 
 PARAMETERS = [
     *(("hidden_layer_sizes", value) for value in (0, -3, (), (3, -1), (3, 0.5), "a", 2.0, None)),

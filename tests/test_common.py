@@ -42,7 +42,6 @@ def expected_failures(estimator):
         OutputFeedbackTagger((4, 3), teacher_forcing=False, **QUICK),
     ],
     expected_failed_checks=expected_failures,
-    xfail_strict=True,
 )
 def test_sklearn_check(estimator, check):
     check(estimator)
