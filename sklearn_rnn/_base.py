@@ -3,6 +3,7 @@
 import warnings
 from copy import copy
 from functools import partial
+from math import ceil
 from numbers import Integral, Real
 
 import numpy as np
@@ -19,7 +20,7 @@ from ._cells import CELLS, log_softmax
 from ._losses import SoftmaxCrossEntropy
 from ._multiset import distinct
 from ._networks import HiddenFeedback
-from ._objective import Objective
+from ._objective import QUIET, Objective
 from ._parameters import ravel, views
 from ._pooling import POOLS
 from ._sharding import cut, normalise_weights, shard_map
@@ -137,29 +138,20 @@ class RecurrentEstimator(BaseEstimator):
                 "early_stopping=True holds out whole sequences, but X has only one distinct "
                 "sequence with a weight. Pass more, or early_stopping=False."
             )
+        n_held_out = ceil(self.validation_fraction * len(sequences))
+        if not self._min_held_out <= n_held_out < len(sequences):
+            raise ValueError(
+                f"validation_fraction={self.validation_fraction} holds out {n_held_out} of "
+                f"{len(sequences)} sequences, but at least {self._min_held_out} must be held out "
+                "to be scored, and one be left for training. Change it, or pass more sequences."
+            )
         if strata is not None:
             strata = strata[sequences]
-            if np.unique(strata, return_counts=True)[1].min() < 2:
-                strata = None  # a class of one cannot be on both sides
-        try:
-            training, held_out = train_test_split(
-                sequences,
-                test_size=self.validation_fraction,
-                stratify=strata,
-                random_state=rng,
-            )
-        except ValueError as error:
-            raise ValueError(
-                f"early_stopping=True cannot hold out validation_fraction="
-                f"{self.validation_fraction} of {len(sequences)} sequences: {error}"
-            ) from None
-        if len(held_out) < self._min_held_out:
-            raise ValueError(
-                f"early_stopping=True holds out {len(held_out)} of {len(sequences)} sequences, but "
-                f"the score needs {self._min_held_out}. Increase validation_fraction="
-                f"{self.validation_fraction}."
-            )
-        return training, held_out
+            _, counts = np.unique(strata, return_counts=True)
+            n_smaller_part = min(n_held_out, len(sequences) - n_held_out)
+            if counts.min() < 2 or len(counts) > n_smaller_part:
+                strata = None  # not every class can be on both sides
+        return train_test_split(sequences, test_size=n_held_out, stratify=strata, random_state=rng)
 
     def _warm_parameters(self, network):
         p = self._get_parameters(np.float64)
@@ -207,10 +199,9 @@ class RecurrentEstimator(BaseEstimator):
             )
 
 
+@QUIET
 def _infer(network, p, shard):
-    """The network's logits; whoever asks has to look whether they are finite."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return network.infer(p, shard)
+    return network.infer(p, shard)
 
 
 def binary_margin(Z):

@@ -6,6 +6,9 @@ import numpy as np
 
 from ._parameters import penalised, ravel, size, views
 
+# Solvers look for what is not finite, and say what to do; warnings would only come before.
+QUIET = np.errstate(over="ignore", invalid="ignore")
+
 
 class Objective:
     """g(w) = sum_n weight_n l(y_n, z_n(w)) + alpha ||weights||^2 / 2.
@@ -60,27 +63,31 @@ class Objective:
         2010, sec. 4.2).
         """
         p = self.parameters(w)
-        linearised = list(self.map(lambda shard: self.network.forward(p, shard), self.shards))
+
+        @QUIET
+        def linearise(shard):
+            return self.network.forward(p, shard)
+
+        Zs, caches = zip(*self.map(linearise, self.shards))
 
         def product(v):
             direction = self.parameters(v)
 
+            @QUIET
             def shard_product(shard, Z, cache):
                 dZ = self.network.jvp(p, cache, direction)
                 HdZ = self.loss.hessp(shard.y, Z, shard.weight, dZ)
                 return ravel(self.network.vjp(p, cache, HdZ), self.network.shapes)
 
             total = self.penalty * v
-            Zs, caches = zip(*linearised)
             for part in self.map(shard_product, self.shards, Zs, caches):
                 total += part
             return total
 
         return product
 
+    @QUIET
     def _shard_loss_gradient(self, p, shard):
-        with np.errstate(over="ignore", invalid="ignore"):
-            Z, cache = self.network.forward(p, shard)
-            value, dZ = self.loss.loss_gradient(shard.y, Z, shard.weight)
-            gradients = self.network.vjp(p, cache, dZ)
-        return value, ravel(gradients, self.network.shapes)
+        Z, cache = self.network.forward(p, shard)
+        value, dZ = self.loss.loss_gradient(shard.y, Z, shard.weight)
+        return value, ravel(self.network.vjp(p, cache, dZ), self.network.shapes)

@@ -13,8 +13,14 @@ from scipy import optimize
 CONVERGED, EXHAUSTED, INTERRUPTED = range(3)
 
 
-class OverflowedStartError(ValueError):
-    """The objective is not finite where training starts."""
+class ObjectiveOverflowError(ValueError):
+    """Nothing finite is left to go on with."""
+
+    def __init__(self, what):
+        super().__init__(
+            f"{what} not finite: the states overflow. Scale the features (for instance to zero "
+            "mean and unit variance), or take activation='tanh', whose states are bounded."
+        )
 
 
 class _Guarded:
@@ -26,16 +32,12 @@ class _Guarded:
 
     def __call__(self, w):
         value, gradient = self.objective.loss_gradient(w)
-        if np.isfinite(value) and np.isfinite(gradient).all():
+        if np.isfinite(value) and np.isfinite(gradient).all() and np.isfinite(w).all():
             if self.ceiling is None:
                 self.ceiling = 1.0 + 2.0 * abs(value)
             return value, gradient
         if self.ceiling is None:
-            raise OverflowedStartError(
-                "The loss is not finite at the starting weights: the states overflow. Scale the "
-                "features (for instance to zero mean and unit variance), or take "
-                "activation='tanh', whose states are bounded."
-            )
+            raise ObjectiveOverflowError("The loss at the starting weights is")
         # worse than the start, hence than anything accepted since, and flat: the step is cut down
         return self.ceiling, np.zeros_like(gradient)
 
@@ -50,7 +52,11 @@ class _Linearised:
     def __call__(self, w, v):
         if self.w is None or not np.array_equal(w, self.w):
             self.w, self.product = w.copy(), self.objective.gauss_newton(w)
-        return self.product(v)
+        Gv = self.product(v)
+        if not np.isfinite(v @ Gv):
+            # scipy's conjugate gradients would go round for ever
+            raise ObjectiveOverflowError("The curvature of the loss is")
+        return Gv
 
 
 def _lbfgs(objective, w0, max_iter, callback):
@@ -108,20 +114,25 @@ def minimise(objective, w0, solver, max_iter, callback=None):
 
     Raises
     ------
-    OverflowedStartError
-        If the objective is not finite at w0.
+    ObjectiveOverflowError
+        If the objective is not finite at w0, or its curvature anywhere on the way.
     """
     best = optimize.OptimizeResult(x=w0, fun=np.inf, nit=0, status=CONVERGED)
 
+    def improve(result):
+        # of gradients that overflow in its sums scipy makes a step to NaN
+        if result.fun < best.fun and np.isfinite(result.x).all():
+            best.x, best.fun = result.x.copy(), float(result.fun)
+
     def keep(intermediate_result):
         best.nit += 1
-        if intermediate_result.fun < best.fun:
-            best.x, best.fun = intermediate_result.x.copy(), float(intermediate_result.fun)
+        improve(intermediate_result)
         if callback is not None:
             callback(best.x, best.fun)
 
     try:
-        result = SOLVERS[solver](objective, w0, max_iter, keep)
+        with np.errstate(over="ignore", invalid="ignore"):  # `_Guarded` looks for it
+            result = SOLVERS[solver](objective, w0, max_iter, keep)
     except KeyboardInterrupt:
         warnings.warn(
             f"Training was interrupted after {best.nit} iterations; the best weights so far are "
@@ -130,7 +141,8 @@ def minimise(objective, w0, solver, max_iter, callback=None):
         )
         best.status = INTERRUPTED
         return best
-    if result.fun < best.fun:
-        best.x, best.fun = result.x, float(result.fun)
+    improve(result)
+    if not np.isfinite(best.fun):
+        raise ObjectiveOverflowError("The solver's first step is")
     best.status = EXHAUSTED if result.status == 1 else CONVERGED
     return best

@@ -89,5 +89,5 @@ def _moments(parts, name):
     # what rounding, of the data and of the sum over all rows, leaves of a constant column
     n_rows = sum(len(rows) for rows, _ in parts)
     eps = 10 * np.finfo(parts[0][0].dtype).eps + n_rows * np.finfo(np.float64).eps
-    constant = variance <= np.square(eps * mean)
-    return mean, np.where(constant, 1.0, np.sqrt(variance))
+    scale = np.sqrt(variance)
+    return mean, np.where(scale <= eps * np.abs(mean), 1.0, scale)

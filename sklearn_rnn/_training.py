@@ -6,7 +6,7 @@ import numpy as np
 from scipy.optimize import OptimizeResult
 
 from ._networks import HiddenFeedback
-from ._objective import Objective
+from ._objective import QUIET, Objective
 from ._parameters import ravel, views
 from ._solvers import INTERRUPTED, minimise
 
@@ -86,9 +86,9 @@ def fit_readout(objective, w, max_iter):
     """Fit the output layer alone, the rest staying as in w: a convex problem."""
     p = objective.parameters(w)
 
+    @QUIET
     def features(shard):
-        with np.errstate(over="ignore", invalid="ignore"):  # the solver looks at what comes of it
-            _, cache = objective.network.forward(p, shard)
+        _, cache = objective.network.forward(p, shard)
         return replace(shard, X=cache.features)
 
     shards = list(objective.map(features, objective.shards))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sklearn_rnn._solvers import INTERRUPTED, SOLVERS, OverflowedStartError, minimise
+from sklearn_rnn._solvers import INTERRUPTED, SOLVERS, ObjectiveOverflowError, minimise
 
 MAX_ITER = 300
 parametrize_solvers = pytest.mark.parametrize("solver", SOLVERS)
@@ -154,7 +154,7 @@ def test_callback_may_end_it(solver):
 @pytest.mark.parametrize("outside", [np.nan, np.inf, -np.inf])
 @parametrize_solvers
 def test_start_that_is_not_finite(solver, outside):
-    with pytest.raises(OverflowedStartError, match="Scale the features.*activation='tanh'"):
+    with pytest.raises(ObjectiveOverflowError, match="Scale the features.*activation='tanh'"):
         minimise(Barrier(outside), np.full(3, 2.0), solver, MAX_ITER)
 
 

@@ -20,7 +20,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 
 from sklearn_rnn._objective import Objective
 from sklearn_rnn._parameters import views
-from sklearn_rnn._solvers import INTERRUPTED, SOLVERS, OverflowedStartError
+from sklearn_rnn._solvers import INTERRUPTED, SOLVERS, ObjectiveOverflowError
 from sklearn_rnn._training import Monitor, fit_readout, train
 
 ALPHA = 0.01
@@ -196,7 +196,7 @@ def test_overflow_at_the_start_is_refused(readout_first, rng):
     network = hidden_feedback("identity")
     objective = random_objective(network, rng)
     w0 = np.full(objective.n_parameters, 1e100)
-    with pytest.raises(OverflowedStartError):
+    with pytest.raises(ObjectiveOverflowError):
         train(objective, w0, "lbfgs", 10, Monitor(0, 5), readout_first)
 
 
