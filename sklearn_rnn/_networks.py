@@ -1,26 +1,54 @@
 """The recurrence patterns: forward, vjp and jvp on packed sequences.
 
-A network tells its parameters by `shapes` and speaks four verbs over a shard of sequences:
-
-- ``forward(p, shard) -> Z, cache``: the logits, a row a step, or a row a sequence if it pools;
-- ``vjp(p, cache, dZ) -> gradients``: J' dZ by parameter name (dZ may be overwritten);
-- ``jvp(p, cache, v) -> dZ``: J v for the direction v, given by parameter name;
-- ``infer(p, shard) -> Z``: the logits to predict from.
-
-A shard has X (N, D), dense or CSR, and a packing; with teacher forcing its y holds the labels.
-In names of parameters the digit is the layer, counted from 0.
+In the names of parameters the digit is the layer, counted from 0. `Network` says what the others
+ask of a pattern.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from scipy import sparse
 
-from ._cells import log_softmax, softmax, softmax_product
+from ._cells import Cell, log_softmax, softmax, softmax_product
 from ._decoding import log_marginals
 from ._packing import Packing
-from ._parameters import orthogonal
+from ._parameters import Parameters, Shapes, orthogonal
 from ._pooling import Pooled
+from ._sharding import Shard
+
+
+class Network(Protocol):
+    """What a pattern is to the objective, to training and to the estimators.
+
+    Attributes
+    ----------
+    shapes : dict of str to tuple
+        Name and shape of each parameter. Names of weights start with W, and W_out and c are the
+        output layer.
+    readout_is_convex : bool
+        Whether the states do not depend on the output layer, so that it can be fitted by itself.
+    """
+
+    shapes: Shapes
+    readout_is_convex: bool
+
+    def initial(self, rng: np.random.RandomState) -> Parameters:
+        """Where training starts."""
+
+    def forward(self, p: Parameters, shard: Shard) -> tuple[np.ndarray, Any]:
+        """The logits Z, a row a step, or a row a sequence if it pools; and a cache.
+
+        The cache tells by ``features`` what the output layer sees.
+        """
+
+    def vjp(self, p: Parameters, cache: Any, dZ: np.ndarray) -> Parameters:
+        """J' dZ. It may overwrite dZ."""
+
+    def jvp(self, p: Parameters, cache: Any, v: Parameters) -> np.ndarray:
+        """J v for a direction v."""
+
+    def infer(self, p: Parameters, shard: Shard) -> np.ndarray:
+        """The logits to predict from."""
 
 
 class _Recurrence:
@@ -30,7 +58,7 @@ class _Recurrence:
     (C H,) hold the directions side by side, W_rec is (C, H, H).
     """
 
-    def __init__(self, n_inputs, n_units, cell, n_directions):
+    def __init__(self, n_inputs: int, n_units: int, cell: Cell, n_directions: int):
         self.cell = cell
         self.n_directions = n_directions
         self.n_outputs = n_directions * n_units

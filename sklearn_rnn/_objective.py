@@ -1,10 +1,14 @@
 """What training minimises: the penalised mean loss, as a function of one flat vector."""
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 
+from ._losses import Loss
+from ._networks import Network
 from ._parameters import penalised, ravel, size, views
+from ._sharding import Shard
 
 # Solvers look for what is not finite, and say what to do; warnings would only come before.
 QUIET = np.errstate(over="ignore", invalid="ignore")
@@ -27,7 +31,7 @@ class Objective:
         Maps a function over the shards, in their order.
     """
 
-    def __init__(self, network, loss, shards, alpha, map=map):
+    def __init__(self, network: Network, loss: Loss, shards: list[Shard], alpha: float, map=map):
         self.network = network
         self.loss = loss
         self.shards = shards
@@ -41,7 +45,7 @@ class Objective:
         dtype = self.shards[0].X.dtype
         return views(w if np.iscomplexobj(w) else w.astype(dtype, copy=False), self.network.shapes)
 
-    def loss_gradient(self, w):
+    def loss_gradient(self, w: np.ndarray) -> tuple[float, np.ndarray]:
         """Objective and gradient at w (P,): a number and an array of shape (P,).
 
         Not finite where the network overflows; the caller has to look.
@@ -55,7 +59,7 @@ class Objective:
             gradient += gradient_part
         return value, gradient
 
-    def gauss_newton(self, w):
+    def gauss_newton(self, w: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
         """The Gauss-Newton matrix at w, J' H J + penalty, as a function ``product(v)``.
 
         J is the Jacobian of the logits, H the Hessian of the loss with respect to them: positive

@@ -1,16 +1,19 @@
-"""Named views into one flat vector, and where training starts."""
+"""Named views into one flat vector."""
 
 from math import prod
 
 import numpy as np
 
+Shapes = dict[str, tuple[int, ...]]
+Parameters = dict[str, np.ndarray]
 
-def size(shapes):
+
+def size(shapes: Shapes) -> int:
     """Number of parameters in arrays of these shapes."""
     return sum(prod(shape) for shape in shapes.values())
 
 
-def views(w, shapes):
+def views(w: np.ndarray, shapes: Shapes) -> Parameters:
     """Named arrays that share the memory of the flat vector w."""
     p, start = {}, 0
     for name, shape in shapes.items():
@@ -20,12 +23,12 @@ def views(w, shapes):
     return p
 
 
-def ravel(p, shapes):
+def ravel(p: Parameters, shapes: Shapes) -> np.ndarray:
     """One flat vector of the named arrays, in the order of shapes."""
     return np.concatenate([np.ravel(p[name]) for name in shapes])
 
 
-def penalised(shapes):
+def penalised(shapes: Shapes) -> np.ndarray:
     """1 for each weight, 0 for each bias, as one flat vector: biases go free."""
     return ravel(
         {name: np.full(shape, float(name.startswith("W"))) for name, shape in shapes.items()},

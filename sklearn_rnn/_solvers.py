@@ -91,7 +91,9 @@ def _trust_ncg(objective, w0, max_iter, callback):
 SOLVERS = {"lbfgs": _lbfgs, "trust-ncg": _trust_ncg}
 
 
-def minimise(objective, w0, solver, max_iter, callback=None):
+def minimise(
+    objective, w0: np.ndarray, solver: str, max_iter: int, callback=None
+) -> optimize.OptimizeResult:
     """Minimise an objective from w0.
 
     Parameters

@@ -62,7 +62,14 @@ class Monitor:
             raise StopIteration
 
 
-def train(objective, w0, solver, max_iter, monitor, readout_first):
+def train(
+    objective: Objective,
+    w0: np.ndarray,
+    solver: str,
+    max_iter: int,
+    monitor: Monitor,
+    readout_first: bool,
+) -> OptimizeResult:
     """Minimise an objective from w0 and return scipy's result, at the weights to keep.
 
     With ``readout_first`` the output layer is fitted to the starting states before everything is:
@@ -82,7 +89,7 @@ def train(objective, w0, solver, max_iter, monitor, readout_first):
     return result
 
 
-def fit_readout(objective, w, max_iter):
+def fit_readout(objective: Objective, w: np.ndarray, max_iter: int) -> OptimizeResult:
     """Fit the output layer alone, the rest staying as in w: a convex problem."""
     p = objective.parameters(w)
 

@@ -29,7 +29,7 @@ class SequenceTagger(TaggerMixin, HiddenFeedbackMixin, RecurrentEstimator):
     activation : {"tanh", "logistic", "relu", "identity"}, default="tanh"
         What f is. tanh and logistic are bounded, so that long sequences cannot overflow.
     bidirectional : bool, default=False
-        Whether each layer has as many units again that read the sequence from its end.
+        Whether each layer has as many units again that read the sequence from its end [2]_.
     sequence_id : str or int, default=None
         In a 2-D X, the column (name or position), or the name of the pandas index level, that tells
         sequences apart; the rows of a sequence must be contiguous. Without it, a 2-D X is one

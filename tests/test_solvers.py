@@ -172,6 +172,24 @@ def test_search_retreats_from_an_overflow_after_a_steep_descent():
     assert result.fun == Cliff().loss_gradient(result.x)[0]
 
 
+class Steep:
+    """1 + c' w with finite gradients whose sums of squares are not."""
+
+    def loss_gradient(self, w):
+        c = np.array([1e250, -1e250])
+        return 1 + c @ w, c
+
+    def gauss_newton(self, w):
+        return lambda v: 1e300 * v
+
+
+@parametrize_solvers
+def test_overflow_in_the_solver_itself_is_refused(solver):
+    # scipy's would step to NaN, or go round in conjugate gradients for ever
+    with pytest.raises(ObjectiveOverflowError, match="Scale the features"):
+        minimise(Steep(), np.zeros(2), solver, MAX_ITER)
+
+
 @pytest.mark.parametrize("n", [1, 2, 12])
 @parametrize_solvers
 def test_interrupt_keeps_the_best_so_far(solver, n):
