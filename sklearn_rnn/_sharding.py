@@ -16,8 +16,8 @@ from threadpoolctl import ThreadpoolController
 
 from ._packing import Packing
 
-# Rows x sequences of a shard: enough sequences for a matrix product to be worth its call, few
-# enough rows for the states to stay in the cache.
+# A shard has this many sequences, so that a matrix product at one step is worth its call; of short
+# ones more, up to this many rows, whose states still fit the cache.
 SEQUENCES = 64
 ROWS = 4096
 

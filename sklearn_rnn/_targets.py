@@ -39,7 +39,7 @@ def read_step_values(values, sequences, name):
         values = _read_1d(values, name, "row")
         _check_count(values, lengths.sum(), name, "row")
         return values
-    if depth(values) == 0 or isinstance(values, str):
+    if depth(values) == 0:
         raise ValueError(f"{name} must hold one array for each sequence of X, got {values!r}.")
     if hasattr(values, "columns"):
         values = np.asarray(values)
@@ -103,20 +103,9 @@ def _check_count(values, expected, name, unit):
 def encode_labels(y, place):
     """Sorted classes and the code 0..K-1 of each label; ``place(i)`` tells where label i stands."""
     if y.dtype == object:
-        missing = np.array([is_missing(label) for label in y])
-    else:
-        missing = ~np.isfinite(y) if y.dtype.kind == "f" else np.zeros(len(y), dtype=bool)
-    for i in np.flatnonzero(missing):
-        raise ValueError(
-            f"The label of y at {place(i)} is missing, {shown(y[i])}. Leave its sequence out."
-        )
-    types = {type(label) for label in y.tolist()} if y.dtype == object else set()
-    if str in types and len(types) > 1:
-        i = next(i for i, label in enumerate(y) if type(label) is not type(y[0]))
-        raise ValueError(
-            f"y mixes types of labels: {shown(y[0])} at {place(0)}, {shown(y[i])} at {place(i)}. "
-            "Make them all of one type."
-        )
+        _check_objects(y, place)
+    elif y.dtype.kind == "f" and not np.isfinite(y).all():
+        raise _missing_label(y, int(np.argmin(np.isfinite(y))), place)
     check_classification_targets(y)
     classes, codes = np.unique(y, return_inverse=True)
     if len(classes) < 2:
@@ -125,6 +114,24 @@ def encode_labels(y, place):
             "classes."
         )
     return classes, codes
+
+
+def _check_objects(y, place):
+    """Refuse labels that are missing, and strings beside numbers, which would not sort."""
+    for i, label in enumerate(y):
+        if is_missing(label):
+            raise _missing_label(y, i, place)
+        if isinstance(label, str) != isinstance(y[0], str):
+            raise ValueError(
+                f"y mixes types of labels: {shown(y[0])} at {place(0)}, {shown(label)} at "
+                f"{place(i)}. Make them all of one type."
+            )
+
+
+def _missing_label(y, i, place):
+    return ValueError(
+        f"The label of y at {place(i)} is missing, {shown(y[i])}. Leave its sequence out."
+    )
 
 
 def check_known(y, classes, place):
