@@ -33,8 +33,9 @@ from ._validation import read_long_table, read_sequences, read_wide_table
 class RecurrentEstimator(BaseEstimator):
     """Training and inference, whatever the pattern.
 
-    A pattern says how 2-D input is read (`_read_table`), whether it puts out one row for each step
-    or for each sequence (`_per_step`), its `_network` and its `_loss`.
+    A pattern says how 2-D input and weights are read (`_read_table`, `_read_weight`), whether it
+    puts out one row for each step or for each sequence (`_per_step`), its `_network` and its
+    `_loss`, and what to train on given y (`_fit_targets`).
     """
 
     _parameter_constraints = {
@@ -75,14 +76,26 @@ class RecurrentEstimator(BaseEstimator):
             )
         return sizes
 
-    def _trial(self):
-        """A shallow copy for `fit` to work on, so that a fit that fails changes nothing."""
+    def _check_parameters(self):
         self._validate_params()
         self._layer_sizes()
-        return copy(self)
 
     def _read(self, X, *, reset):
         return read_sequences(self, X, self._read_table, reset=reset)
+
+    def _place(self, sequences, i):
+        """Where target i stands."""
+        return sequences.place(i) if self._per_step else f"sequence {i}"
+
+    def _fit(self, X, y, sample_weight):
+        """What `fit` does, on a shallow copy, so that a fit that fails changes nothing."""
+        self._check_parameters()
+        _targets.require_y(self, y)
+        trial = copy(self)
+        sequences = trial._read(X, reset=True)
+        trial._fit_targets(sequences, y, sample_weight)
+        self.__dict__ = trial.__dict__
+        return self
 
     def _train(self, sequences, y, weight, n_outputs, strata=None):
         """Train the weights on y and weight, (n, ...) and (n,), for each step or each sequence.
@@ -123,7 +136,7 @@ class RecurrentEstimator(BaseEstimator):
                 f"Training reached max_iter={self.max_iter} before it converged. Increase "
                 "max_iter, or increase tol to be content with less.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=6,
             )
 
     def _shards(self, sequences, y=None, weight=None, among=None):
@@ -191,11 +204,10 @@ class RecurrentEstimator(BaseEstimator):
     def _check_overflow(self, sequences, Z):
         overflowed = np.flatnonzero(~np.isfinite(Z).all(axis=1))
         if len(overflowed):
-            i = overflowed[0]
-            place = sequences.place(i) if self._per_step else f"sequence {i}"
             raise ValueError(
-                f"The network overflows at {place}: X is too large there, or grows without bound "
-                "in unbounded units. Look at its values, or take activation='tanh'."
+                f"The network overflows at {self._place(sequences, overflowed[0])}: X is too large "
+                "there, or grows without bound in unbounded units. Look at its values, or take "
+                "activation='tanh'."
             )
 
 
@@ -249,17 +261,15 @@ class HiddenFeedbackMixin:
 
 
 class LabelMixin:
-    """Classes, their probabilities, and scores: what the classifier and the taggers share."""
+    """What the classifier and the taggers share; they say how to `_read_labels`."""
 
     def _score_logits(self, codes, Z, weight):
         return accuracy_score(codes, Z.argmax(axis=1), sample_weight=weight)
 
-    def _fit_labels(self, sequences, labels, weight, place, strata=None):
-        """Encode the labels and train; they are for each step or each sequence.
-
-        ``place(i)`` tells where label i stands.
-        """
-        classes, codes = _targets.encode_labels(labels, place)
+    def _fit_targets(self, sequences, y, sample_weight):
+        labels = self._read_labels(y, sequences)
+        weight = self._read_weight(sample_weight, sequences)
+        classes, codes = _targets.encode_labels(labels, partial(self._place, sequences))
         if self.warm_start and hasattr(self, "classes_"):
             if not np.array_equal(classes, self.classes_):
                 raise ValueError(
@@ -268,7 +278,18 @@ class LabelMixin:
                 )
         self.classes_ = classes
         factors = _targets.class_factors(self.class_weight, classes, codes, weight)
+        strata = None if self._per_step else codes
         self._train(sequences, codes, weight * factors[codes], len(classes), strata)
+
+    def _accuracy(self, X, y, sample_weight):
+        """What `score` does."""
+        sequences = self._read_fitted(X)
+        _targets.require_y(self, y)
+        labels = self._read_labels(y, sequences)
+        weight = self._read_weight(sample_weight, sequences)
+        _targets.check_known(labels, self.classes_, partial(self._place, sequences))
+        predicted = self._labels(self._logits(sequences))
+        return accuracy_score(labels, predicted, sample_weight=weight)
 
     def _labels(self, Z):
         """The label of the largest logit."""
@@ -280,6 +301,8 @@ class TaggerMixin(LabelMixin):
 
     _per_step = True
     _read_table = staticmethod(read_long_table)
+    _read_labels = staticmethod(_targets.read_step_labels)
+    _read_weight = staticmethod(_targets.read_step_weight)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -317,14 +340,7 @@ class TaggerMixin(LabelMixin):
         ValueError, TypeError
             If the input is malformed; the message names the sequence and the step.
         """
-        trial = self._trial()
-        _targets.require_y(self, y)
-        sequences = trial._read(X, reset=True)
-        labels = _targets.read_step_values(y, sequences, "y")
-        weight = _targets.read_step_weight(sample_weight, sequences)
-        trial._fit_labels(sequences, labels, weight, sequences.place)
-        self.__dict__ = trial.__dict__
-        return self
+        return self._fit(X, y, sample_weight)
 
     def predict(self, X):
         """Most probable label of each step.
@@ -393,13 +409,7 @@ class TaggerMixin(LabelMixin):
         ValueError
             If y holds a label that was not seen in `fit`.
         """
-        sequences = self._read_fitted(X)
-        _targets.require_y(self, y)
-        labels = _targets.read_step_values(y, sequences, "y")
-        weight = _targets.read_step_weight(sample_weight, sequences)
-        _targets.check_known(labels, self.classes_, sequences.place)
-        predicted = self._labels(self._logits(sequences))
-        return accuracy_score(labels, predicted, sample_weight=weight)
+        return self._accuracy(X, y, sample_weight)
 
 
 class SequenceMixin(HiddenFeedbackMixin):
@@ -412,6 +422,7 @@ class SequenceMixin(HiddenFeedbackMixin):
     }
     _per_step = False
     _read_table = staticmethod(read_wide_table)
+    _read_weight = staticmethod(_targets.read_sequence_weight)
 
     def _pools(self):
         pools = (self.pooling,) if isinstance(self.pooling, str) else tuple(self.pooling)
@@ -421,7 +432,6 @@ class SequenceMixin(HiddenFeedbackMixin):
             )
         return pools
 
-    def _trial(self):
-        trial = super()._trial()
-        trial._pools()
-        return trial
+    def _check_parameters(self):
+        super()._check_parameters()
+        self._pools()

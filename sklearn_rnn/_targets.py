@@ -70,6 +70,11 @@ def _read_part(values, length, i, name):
     return part
 
 
+def read_step_labels(y, sequences):
+    """A label for each step, (N,)."""
+    return read_step_values(y, sequences, "y")
+
+
 def read_sequence_labels(y, sequences):
     """A label for each sequence, (S,)."""
     y = _read_1d(y, "y", "sequence")

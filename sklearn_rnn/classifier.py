@@ -1,7 +1,6 @@
 """Pattern 2: hidden units recurrent, one output after the whole sequence is read."""
 
 from sklearn.base import ClassifierMixin
-from sklearn.metrics import accuracy_score
 from sklearn.utils._param_validation import StrOptions
 
 from . import _targets
@@ -123,6 +122,7 @@ class SequenceClassifier(ClassifierMixin, LabelMixin, SequenceMixin, RecurrentEs
         **SequenceMixin._parameter_constraints,
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
+    _read_labels = staticmethod(_targets.read_sequence_labels)
 
     def __init__(
         self,
@@ -189,14 +189,7 @@ class SequenceClassifier(ClassifierMixin, LabelMixin, SequenceMixin, RecurrentEs
         ValueError, TypeError
             If the input is malformed; the message names the sequence and the step.
         """
-        trial = self._trial()
-        _targets.require_y(self, y)
-        sequences = trial._read(X, reset=True)
-        labels = _targets.read_sequence_labels(y, sequences)
-        weight = _targets.read_sequence_weight(sample_weight, sequences)
-        trial._fit_labels(sequences, labels, weight, _place, strata=labels)
-        self.__dict__ = trial.__dict__
-        return self
+        return self._fit(X, y, sample_weight)
 
     def predict(self, X):
         """Most probable label of each sequence.
@@ -277,15 +270,4 @@ class SequenceClassifier(ClassifierMixin, LabelMixin, SequenceMixin, RecurrentEs
         ValueError
             If y holds a label that was not seen in `fit`.
         """
-        sequences = self._read_fitted(X)
-        _targets.require_y(self, y)
-        labels = _targets.read_sequence_labels(y, sequences)
-        weight = _targets.read_sequence_weight(sample_weight, sequences)
-        _targets.check_known(labels, self.classes_, _place)
-        predicted = self._labels(self._logits(sequences))
-        return accuracy_score(labels, predicted, sample_weight=weight)
-
-
-def _place(i):
-    """Where label i stands."""
-    return f"sequence {i}"
+        return self._accuracy(X, y, sample_weight)

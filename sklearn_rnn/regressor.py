@@ -183,14 +183,7 @@ class SequenceRegressor(RegressorMixin, SequenceMixin, RecurrentEstimator):
         ValueError, TypeError
             If the input is malformed; the message names the sequence and the step.
         """
-        trial = self._trial()
-        _targets.require_y(self, y)
-        sequences = trial._read(X, reset=True)
-        targets, trial._single_target = _targets.read_sequence_targets(y, sequences)
-        weight = _targets.read_sequence_weight(sample_weight, sequences)
-        trial._train(sequences, targets, weight, targets.shape[1])
-        self.__dict__ = trial.__dict__
-        return self
+        return self._fit(X, y, sample_weight)
 
     def predict(self, X):
         """Targets of each sequence.
@@ -207,6 +200,11 @@ class SequenceRegressor(RegressorMixin, SequenceMixin, RecurrentEstimator):
         """
         Z = self._logits(self._read_fitted(X))
         return Z[:, 0] if self._single_target else Z
+
+    def _fit_targets(self, sequences, y, sample_weight):
+        targets, self._single_target = _targets.read_sequence_targets(y, sequences)
+        weight = self._read_weight(sample_weight, sequences)
+        self._train(sequences, targets, weight, targets.shape[1])
 
     def _score_logits(self, y, Z, weight):
         return r2_score(y, Z, sample_weight=weight)
