@@ -278,23 +278,24 @@ class _OutputFeedback:
         p["W_fb"] = rng.normal(0, 0.5 * gain, self.shapes["W_fb"])
         return p
 
-    def _preactivations(self, p, X):
-        """The part of the layers' preactivations that needs no time step: x_t W_in + b."""
+    def _without_feedback(self, p, X):
+        """The part of the first layer's preactivations that needs no time step: x_t W_in + b."""
         A = X @ p["W_in0"]
         A += p["b0"]
-        above = [np.empty_like(A, shape=(len(A), len(p[f"b{i}"]))) for i in range(1, self.n_layers)]
-        return [X, A, *above]
+        return A
 
-    def _activate(self, p, states, feedback, rows):
-        """Complete the states at the given rows, in place, and return their logits."""
-        A = states[1][rows]
-        A += feedback[rows] @ p["W_fb"]
+    def _states_above(self, p, A):
+        """Room for the states of the layers above the first, whose rows are those of A."""
+        return [np.empty_like(A, shape=(len(A), len(p[f"b{i}"]))) for i in range(1, self.n_layers)]
+
+    def _activate(self, p, A, above):
+        """Logits from the first layer's preactivations; A and above become the states in place."""
         self.cell.apply(A)
-        for i in range(1, self.n_layers):
-            below, A = A, states[i + 1][rows]
-            np.matmul(below, p[f"W_in{i}"], out=A)
-            A += p[f"b{i}"]
-            self.cell.apply(A)
+        for i, A_i in enumerate(above, start=1):
+            np.matmul(A, p[f"W_in{i}"], out=A_i)
+            A_i += p[f"b{i}"]
+            self.cell.apply(A_i)
+            A = A_i
         Z = A @ p["W_out"]
         Z += p["c"]
         return Z
@@ -338,10 +339,12 @@ class TeacherForced(_OutputFeedback):
     readout_is_convex = True
 
     def forward(self, p, shard):
-        states = self._preactivations(p, shard.X)
+        A = self._without_feedback(p, shard.X)
+        above = self._states_above(p, A)
         feedback = previous_labels(shard.y, shard.packing, self.n_outputs, shard.X.dtype)
-        Z = self._activate(p, states, feedback, slice(None))
-        return Z, _OutputCache(shard.packing, states, feedback, Z)
+        A += feedback @ p["W_fb"]
+        Z = self._activate(p, A, above)
+        return Z, _OutputCache(shard.packing, [shard.X, A, *above], feedback, Z)
 
     def vjp(self, p, cache, dZ):
         return self._gradients(cache, self._backward(p, cache.states[1:], dZ), dZ)
@@ -366,16 +369,12 @@ class TeacherForced(_OutputFeedback):
         """
         K = self.n_outputs
         W_fb = p["W_fb"]
-        states = self._preactivations(p, shard.X)
+        A = self._without_feedback(p, shard.X)
 
         def logits(rows, feedback):
-            A = (states[1][rows][:, None, :] + feedback).reshape(-1, W_fb.shape[1])
-            self.cell.apply(A)
-            for i in range(1, self.n_layers):
-                A = A @ p[f"W_in{i}"]
-                A += p[f"b{i}"]
-                self.cell.apply(A)
-            return (A @ p["W_out"] + p["c"]).reshape(-1, len(feedback), K)
+            A_rows = (A[rows][:, None, :] + feedback).reshape(-1, W_fb.shape[1])
+            Z = self._activate(p, A_rows, self._states_above(p, A_rows))
+            return Z.reshape(-1, len(feedback), K)
 
         first = log_softmax(logits(shard.packing.first, W_fb[K:])[:, 0])
         return first, lambda rows: log_softmax(logits(rows, W_fb[:K]))
@@ -388,14 +387,16 @@ class FreeRunning(_OutputFeedback):
 
     def forward(self, p, shard):
         packing, K = shard.packing, self.n_outputs
-        states = self._preactivations(p, shard.X)
-        Z = np.empty_like(states[1], shape=(packing.n_rows, K))
-        feedback = np.zeros_like(states[1], shape=(packing.n_rows, K + 1))
+        A = self._without_feedback(p, shard.X)
+        above = self._states_above(p, A)
+        Z = np.empty_like(A, shape=(packing.n_rows, K))
+        feedback = np.zeros_like(A, shape=(packing.n_rows, K + 1))
         feedback[packing.first, K] = 1.0
         for now, linked, before in packing.steps:
             feedback[linked, :K] = softmax(Z[before])
-            Z[now] = self._activate(p, states, feedback, now)
-        return Z, _OutputCache(packing, states, feedback, Z)
+            A[now] += feedback[now] @ p["W_fb"]
+            Z[now] = self._activate(p, A[now], [A_i[now] for A_i in above])
+        return Z, _OutputCache(packing, [shard.X, A, *above], feedback, Z)
 
     def infer(self, p, shard):
         return self.forward(p, shard)[0]

@@ -7,7 +7,7 @@ import numpy as np
 
 from ._losses import Loss
 from ._networks import Network
-from ._parameters import penalised, ravel, size, views
+from ._parameters import penalised, ravel, views
 from ._sharding import Shard
 
 # Solvers look for what is not finite, and say what to do; warnings would only come before.
@@ -36,7 +36,6 @@ class Objective:
         self.loss = loss
         self.shards = shards
         self.map = map
-        self.n_parameters = size(network.shapes)
         self.alpha = alpha
         self.penalty = alpha * penalised(network.shapes)
 

@@ -72,16 +72,15 @@ def train(
 ) -> OptimizeResult:
     """Minimise an objective from w0 and return scipy's result, at the weights to keep.
 
-    With ``readout_first`` the output layer is fitted to the starting states before everything is:
-    after a second of convex optimisation the rest starts from a reservoir computer (Jaeger 2001;
+    With ``readout_first`` the output layer is fitted to the starting states before everything is,
+    which is convex and quick: the rest then starts from a reservoir computer (Jaeger 2001;
     Lukosevicius 2012).
     """
     if readout_first:
-        first = fit_readout(objective, w0, max_iter)
-        if first.status == INTERRUPTED:
-            return first
-        w0 = first.x
-    result = minimise(objective, w0, solver, max_iter, monitor)
+        result = fit_readout(objective, w0, max_iter)
+        w0 = result.x
+    if not readout_first or result.status != INTERRUPTED:
+        result = minimise(objective, w0, solver, max_iter, monitor)
     if monitor.w is not None:
         result.x, result.fun = monitor.w, monitor.loss
     elif result.status == INTERRUPTED:
@@ -90,7 +89,10 @@ def train(
 
 
 def fit_readout(objective: Objective, w: np.ndarray, max_iter: int) -> OptimizeResult:
-    """Fit the output layer alone, the rest staying as in w: a convex problem."""
+    """Fit the output layer alone, the rest staying as in w: a convex problem.
+
+    The result has x, with all parameters, and the status, but no loss.
+    """
     p = objective.parameters(w)
 
     @QUIET
@@ -105,6 +107,4 @@ def fit_readout(objective: Objective, w: np.ndarray, max_iter: int) -> OptimizeR
     everything = views(w, shapes)
     result = minimise(readout, ravel(everything, linear.shapes), "lbfgs", max_iter)
     everything |= views(result.x, linear.shapes)
-    x = ravel(everything, shapes)
-    value, _ = objective.loss_gradient(x)
-    return OptimizeResult(x=x, fun=value, status=result.status)
+    return OptimizeResult(x=ravel(everything, shapes), status=result.status)

@@ -12,7 +12,13 @@ from scipy import sparse
 from sklearn.utils import _safe_indexing, check_array
 from sklearn.utils.validation import validate_data
 
-_DTYPES = (np.float64, np.float32)  # of the data, if they have one of these, else the first
+# What scikit-learn is to check. Data of neither dtype become float64; of what is not finite
+# `_check_finite` can tell the sequence and the step.
+_CHECKS = {
+    "accept_sparse": "csr",
+    "dtype": (np.float64, np.float32),
+    "ensure_all_finite": False,
+}
 
 
 @dataclass(frozen=True)
@@ -136,14 +142,12 @@ def read_sequences(estimator, X, read_table, *, reset):
         if not of_table:
             estimator.n_features_in_ = sequences.n_features
             vars(estimator).pop("feature_names_in_", None)
-    else:
-        _check_n_features(sequences.n_features, len(estimator.input_weights_[0]))
+    elif sequences.n_features != len(estimator.input_weights_[0]):
+        raise ValueError(
+            f"X has {sequences.n_features} features at each step, but fit saw "
+            f"{len(estimator.input_weights_[0])}."
+        )
     return sequences
-
-
-def _check_n_features(given, expected):
-    if given != expected:
-        raise ValueError(f"X has {given} features at each step, but fit saw {expected}.")
 
 
 def depth(x):
@@ -229,9 +233,7 @@ def _read_3d(X):
 
 
 def _check_rows(rows):
-    return check_array(
-        rows, accept_sparse="csr", dtype=_DTYPES, ensure_all_finite=False, input_name="X"
-    )
+    return check_array(rows, input_name="X", **_CHECKS)
 
 
 def read_wide_table(estimator, X, reset):
@@ -272,9 +274,7 @@ def read_long_table(estimator, X, reset):
 def _check_table(estimator, X, reset):
     if not (reset or estimator._fitted_on_table):
         return _check_rows(X)
-    return validate_data(
-        estimator, X, reset=reset, accept_sparse="csr", dtype=_DTYPES, ensure_all_finite=False
-    )
+    return validate_data(estimator, X, reset=reset, **_CHECKS)
 
 
 def _split_off_id(X, sequence_id):

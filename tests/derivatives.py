@@ -4,6 +4,8 @@ A complex step, imag(g(w + i s v)) / s, is exact to rounding, since there is no 
 cancel. What it needs is that g is analytic; `central_difference` shares no such assumption.
 """
 
+from functools import partial
+
 import numpy as np
 from numpy.testing import assert_allclose
 from scipy import sparse
@@ -33,6 +35,19 @@ def hidden_feedback(activation="tanh", depth=1, bidirectional=False, pooling=())
 def output_feedback(kind, activation="tanh", depth=1):
     """Pattern 3."""
     return OUTPUT_FEEDBACK[kind](D, [H] * depth, K, CELLS[activation])
+
+
+# one network of each kind, and the losses that go with it
+NETWORKS = {
+    "tagger": partial(hidden_feedback, depth=2),
+    "classifier": partial(hidden_feedback, bidirectional=True, pooling=("last", "mean", "max")),
+    "teacher": partial(output_feedback, "teacher", depth=2),
+    "free": partial(output_feedback, "free"),
+}
+CASES = [(name, "softmax") for name in NETWORKS] + [
+    ("tagger", "squared"),
+    ("classifier", "squared"),
+]
 
 
 def is_per_step(network):

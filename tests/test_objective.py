@@ -1,12 +1,12 @@
 """The penalised mean loss over all shards."""
 
-from functools import partial
-
 import numpy as np
 import pytest
 from derivatives import (
+    CASES,
     LENGTHS,
     LOSSES,
+    NETWORKS,
     SHORT,
     assert_close,
     assert_gauss_newton,
@@ -15,7 +15,7 @@ from derivatives import (
     hidden_feedback,
     is_per_step,
     make_shards,
-    output_feedback,
+    n_parameters,
     random_data,
     random_parameters,
 )
@@ -25,16 +25,6 @@ from sklearn_rnn import _sharding
 from sklearn_rnn._objective import Objective
 from sklearn_rnn._parameters import penalised, ravel
 
-NETWORKS = {
-    "tagger": partial(hidden_feedback, depth=2),
-    "classifier": partial(hidden_feedback, bidirectional=True, pooling=("last", "mean", "max")),
-    "teacher": partial(output_feedback, "teacher", depth=2),
-    "free": partial(output_feedback, "free"),
-}
-CASES = [(name, "softmax") for name in NETWORKS] + [
-    ("tagger", "squared"),
-    ("classifier", "squared"),
-]
 ALPHA = 0.1
 
 parametrize_cases = pytest.mark.parametrize(("name", "loss"), CASES)
@@ -185,5 +175,5 @@ def test_float32_data(name, csr, rng):
 def test_overflow_is_told_not_warned_of(rng):
     network = hidden_feedback("identity")
     objective = make_objective(network, random_data(network, rng))
-    value, gradient = objective.loss_gradient(np.full(objective.n_parameters, 1e100))
+    value, gradient = objective.loss_gradient(np.full(n_parameters(objective.network), 1e100))
     assert not (np.isfinite(value) and np.isfinite(gradient).all())

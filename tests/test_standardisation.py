@@ -1,18 +1,16 @@
 """Standardised data and folded weights."""
 
-from functools import partial
-
 import numpy as np
 import pytest
 from derivatives import (
+    CASES,
     LENGTHS,
+    NETWORKS,
     D,
     K,
     assert_close,
-    hidden_feedback,
     is_per_step,
     make_shards,
-    output_feedback,
     random_data,
     random_parameters,
 )
@@ -21,17 +19,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn_rnn import _sharding
 from sklearn_rnn._parameters import views
 from sklearn_rnn._standardisation import standardisation
-
-NETWORKS = {
-    "tagger": partial(hidden_feedback, depth=2),
-    "classifier": partial(hidden_feedback, bidirectional=True, pooling=("last", "mean", "max")),
-    "teacher": partial(output_feedback, "teacher", depth=2),
-    "free": partial(output_feedback, "free"),
-}
-CASES = [(name, "softmax") for name in NETWORKS] + [
-    ("tagger", "squared"),
-    ("classifier", "squared"),
-]
 
 parametrize_cases = pytest.mark.parametrize(("name", "loss"), CASES)
 
