@@ -19,14 +19,16 @@ from . import _targets
 from ._cells import CELLS, log_softmax
 from ._losses import SoftmaxCrossEntropy
 from ._multiset import distinct
-from ._networks import HiddenFeedback
-from ._objective import QUIET, Objective
+from ._minibatches import MinibatchObjective
+from ._networks import RESERVOIR, HiddenFeedback
+from ._objective import QUIET
 from ._parameters import ravel, views
+from ._penalty import around
 from ._pooling import POOLS
-from ._sharding import cut, normalise_weights, shard_map
-from ._solvers import EXHAUSTED, SOLVERS
-from ._standardisation import standardisation
-from ._training import Monitor, train
+from ._sharding import cut, shard_map
+from ._solvers import EXHAUSTED, INTERRUPTED, SOLVERS
+from ._training import Monitor, choose_iterations, choose_solver, choose_start, train
+from ._training_set import TrainingSet
 from ._validation import read_long_table, read_sequences, read_wide_table
 
 
@@ -41,13 +43,14 @@ class RecurrentEstimator(BaseEstimator):
     _parameter_constraints = {
         "hidden_layer_sizes": [Interval(Integral, 1, None, closed="left"), "array-like"],
         "activation": [StrOptions(set(CELLS))],
-        "solver": [StrOptions(set(SOLVERS))],
+        "solver": [StrOptions({"auto", *SOLVERS})],
         "alpha": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left"), None],
         "tol": [Interval(Real, 0, None, closed="left")],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
         "warm_start": ["boolean"],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
@@ -104,25 +107,44 @@ class RecurrentEstimator(BaseEstimator):
         """
         rng = check_random_state(self.random_state)
         network = self._network(sequences.n_features, n_outputs)
-        used, weight = distinct(sequences.rows, sequences.lengths, self._per_step, y, weight)
+        X, lengths = sequences.rows, sequences.lengths
+        used, weight = distinct(X, lengths, self._per_step, y, weight)
         training, held_out = self._hold_out(used, strata, rng)
-        shards = self._shards(sequences, y, weight, training)
-        watched = [] if held_out is None else self._shards(sequences, y, weight, held_out)
-        with_targets = y.ndim == 2
-        scaling = standardisation(shards, n_outputs, self._per_step, with_targets)
-        scaling.apply([*shards, *watched], with_targets)
-        warm = self.warm_start and hasattr(self, "input_weights_")
-        p = scaling.unfold(self._warm_parameters(network)) if warm else network.initial(rng)
+        data = TrainingSet(X, lengths, y, weight, self._per_step, n_outputs, training)
+        watched = [] if held_out is None else data.cut(held_out)
         with shard_map(self.n_jobs) as map_:
-            alpha = self.alpha / normalise_weights(shards)
-            objective = Objective(network, self._loss, shards, alpha, map_)
-            validate = partial(self._held_out_score, objective, watched) if watched else None
-            monitor = Monitor(self.tol, self.n_iter_no_change, validate, self.verbose)
-            readout_first = network.readout_is_convex and not warm
-            w0 = ravel(p, network.shapes)
-            result = train(objective, w0, self.solver, self.max_iter, monitor, readout_first)
-        self._set_parameters(scaling.fold(views(result.x, network.shapes)))
+            runs = []
+            for seed in self._seeds(rng):
+                runs.append((seed, *self._run(network, data, watched, seed, map_)))
+                if runs[-1][1].status == INTERRUPTED:
+                    break
+        self._seed, result, monitor = max(runs, key=lambda run: run[-1].merit)
+        self._set_parameters(data.scaling.fold(views(result.x, network.shapes)))
         self._record(result, monitor)
+
+    def _is_warm(self):
+        return self.warm_start and hasattr(self, "_seed")
+
+    def _seeds(self, rng):
+        """What each start is drawn from; training that goes on keeps the start it had."""
+        return [self._seed] if self._is_warm() else rng.randint(2**31, size=self.n_init).tolist()
+
+    def _run(self, network, data, watched, seed, map_):
+        """Train from one start; scipy's result, at the weights to keep, and the monitor."""
+        kind = choose_start(self._per_step, data.is_sparse)
+        start = network.initial(np.random.RandomState(seed), kind)
+        n = data.target_weight if network.independent_steps else data.sequence_weight
+        penalty = around(start, network.shapes, self.alpha / n, data.is_sparse)
+        objective = MinibatchObjective(network, self._loss, data, penalty, map_, seed)
+        validate = partial(self._held_out_score, objective, watched) if watched else None
+        monitor = Monitor(self.tol, self.n_iter_no_change, validate, self.verbose)
+        solver = choose_solver(self.solver, len(data.members))
+        max_iter = choose_iterations(self.max_iter, solver, len(data.members))
+        warm = self._is_warm()
+        p = data.scaling.unfold(self._warm_parameters(network)) if warm else start
+        readout_first = kind is RESERVOIR and solver != "adam" and not warm
+        w0 = ravel(p, network.shapes)
+        return train(objective, w0, solver, max_iter, monitor, readout_first), monitor
 
     def _record(self, result, monitor):
         """Set what `fit` tells of the training."""

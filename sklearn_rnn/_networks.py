@@ -25,15 +25,16 @@ class Network(Protocol):
     shapes : dict of str to tuple
         Name and shape of each parameter. Names of weights start with W, and W_out and c are the
         output layer.
-    readout_is_convex : bool
-        Whether the states do not depend on the output layer, so that it can be fitted by itself.
+    independent_steps : bool
+        Whether the steps of a sequence are independent given what the network is given, so that
+        each counts as an observation; otherwise each sequence does.
     """
 
     shapes: Shapes
-    readout_is_convex: bool
+    independent_steps: bool
 
-    def initial(self, rng: np.random.RandomState) -> Parameters:
-        """Where training starts."""
+    def initial(self, rng: np.random.RandomState, start: "Start") -> Parameters:
+        """Where training starts; the output layer is zero."""
 
     def forward(self, p: Parameters, shard: Shard) -> tuple[np.ndarray, Any]:
         """The logits Z, a row a step, or a row a sequence if it pools; and a cache.
@@ -49,6 +50,29 @@ class Network(Protocol):
 
     def infer(self, p: Parameters, shard: Shard) -> np.ndarray:
         """The logits to predict from."""
+
+
+class Start(NamedTuple):
+    """How large the weights are from which training starts.
+
+    Attributes
+    ----------
+    gain : float
+        Of the first layer's input weights: what the standard deviation of a preactivation is, if
+        the features have unit variance.
+    radius : float
+        Spectral radius of W_rec, and standard deviation of W_fb.
+    """
+
+    gain: float
+    radius: float
+
+
+# Rich dynamics that forget slowly, to which an output layer can be fitted as they are (Jaeger 2001;
+# Lukosevicius 2012).
+RESERVOIR = Start(gain=1.0, radius=0.9)
+# Near zero, where features are learnt instead of drawn (Chizat, Oyallon, Bach 2019).
+SMALL = Start(gain=0.1, radius=0.1)
 
 
 class _Recurrence:
@@ -68,13 +92,11 @@ class _Recurrence:
             "b": (self.n_outputs,),
         }
 
-    def initial(self, rng):
-        """A reservoir: rich dynamics that forget slowly (Jaeger 2001; Lukosevicius 2012)."""
-        n_inputs = self.shapes["W_in"][0]
+    def initial(self, rng, start):
         n_directions, n_units, _ = self.shapes["W_rec"]
-        radius = 0.9 * self.cell.recurrent_scale
+        radius = start.radius * self.cell.recurrent_scale
         return {
-            "W_in": rng.normal(0, self.cell.input_scale / np.sqrt(n_inputs), self.shapes["W_in"]),
+            "W_in": _random_inputs(rng, start.gain * self.cell.input_scale, self.shapes["W_in"]),
             "W_rec": np.stack([radius * orthogonal(n_units, rng) for _ in range(n_directions)]),
             "b": rng.normal(0, 0.2, self.shapes["b"]),
         }
@@ -123,6 +145,11 @@ class _Recurrence:
         return dA
 
 
+def _random_inputs(rng, gain, shape):
+    """Input weights which give preactivations of the standard deviation ``gain``."""
+    return rng.normal(0, gain / np.sqrt(shape[0]), shape)
+
+
 def _links(packing, direction):
     """All linked rows and the rows each is linked to, forward (0) or back (1) in time."""
     links = packing.successors, packing.predecessors
@@ -156,7 +183,7 @@ class HiddenFeedback:
         Keys of `POOLS`; empty for an output at each step.
     """
 
-    readout_is_convex = True
+    independent_steps = False
 
     def __init__(self, n_features, hidden_layer_sizes, n_outputs, cell, bidirectional, pooling):
         self.bidirectional = bidirectional
@@ -174,10 +201,11 @@ class HiddenFeedback:
         n_features *= max(len(pooling), 1)
         self.shapes |= {"W_out": (n_features, n_outputs), "c": (n_outputs,)}
 
-    def initial(self, rng):
+    def initial(self, rng, start):
         p = {}
         for i, layer in enumerate(self.layers):
-            p |= {f"{name}{i}": value for name, value in layer.initial(rng).items()}
+            p |= {f"{name}{i}": value for name, value in layer.initial(rng, start).items()}
+            start = start._replace(gain=1.0)
         p["W_out"] = np.zeros(self.shapes["W_out"])
         p["c"] = np.zeros(self.shapes["c"])
         return p
@@ -268,14 +296,15 @@ class _OutputFeedback:
             "c": (n_outputs,),
         }
 
-    def initial(self, rng):
+    def initial(self, rng, start):
         p = {name: np.zeros(shape) for name, shape in self.shapes.items()}
-        gain = self.cell.input_scale
-        for i in range(self.n_layers):
+        gains = [start.gain] + [1.0] * (self.n_layers - 1)
+        scale = self.cell.input_scale
+        for i, gain in enumerate(gains):
             shape = self.shapes[f"W_in{i}"]
-            p[f"W_in{i}"] = rng.normal(0, gain / np.sqrt(shape[0]), shape)
+            p[f"W_in{i}"] = _random_inputs(rng, gain * scale, shape)
             p[f"b{i}"] = rng.normal(0, 0.2, shape[1])
-        p["W_fb"] = rng.normal(0, 0.5 * gain, self.shapes["W_fb"])
+        p["W_fb"] = rng.normal(0, start.radius * scale, self.shapes["W_fb"])
         return p
 
     def _without_feedback(self, p, X):
@@ -336,7 +365,7 @@ class _OutputFeedback:
 class TeacherForced(_OutputFeedback):
     """o_{t-1} is the true previous label, one-hot: no loop over time, all rows at once."""
 
-    readout_is_convex = True
+    independent_steps = True
 
     def forward(self, p, shard):
         A = self._without_feedback(p, shard.X)
@@ -383,7 +412,7 @@ class TeacherForced(_OutputFeedback):
 class FreeRunning(_OutputFeedback):
     """o_{t-1} is the network's own softmax output: a loop over time, differentiated through it."""
 
-    readout_is_convex = False
+    independent_steps = False
 
     def forward(self, p, shard):
         packing, K = shard.packing, self.n_outputs

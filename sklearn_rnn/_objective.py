@@ -7,7 +7,8 @@ import numpy as np
 
 from ._losses import Loss
 from ._networks import Network
-from ._parameters import penalised, ravel, views
+from ._parameters import ravel, views
+from ._penalty import Penalty
 from ._sharding import Shard
 
 # Solvers look for what is not finite, and say what to do; warnings would only come before.
@@ -15,7 +16,7 @@ QUIET = np.errstate(over="ignore", invalid="ignore")
 
 
 class Objective:
-    """g(w) = sum_n weight_n l(y_n, z_n(w)) + alpha ||weights||^2 / 2.
+    """g(w) = sum_n weight_n l(y_n, z_n(w)) + penalty(w).
 
     Stateless in w: every method is a function of its arguments alone. Symbols: P parameters.
 
@@ -25,32 +26,36 @@ class Objective:
         See `_networks` and `_losses`.
     shards : list of Shard
         With targets and weights, the weights summing to one.
-    alpha : float
-        Penalty, already divided by the sum of the original weights. Biases go free.
+    penalty : Penalty
     map : callable
         Maps a function over the shards, in their order.
     """
 
-    def __init__(self, network: Network, loss: Loss, shards: list[Shard], alpha: float, map=map):
+    def __init__(
+        self, network: Network, loss: Loss, shards: list[Shard], penalty: Penalty, map=map
+    ):
         self.network = network
         self.loss = loss
         self.shards = shards
+        self.penalty = penalty
         self.map = map
-        self.alpha = alpha
-        self.penalty = alpha * penalised(network.shapes)
+
+    @property
+    def dtype(self):
+        """The data's precision, in which all but the sums over shards is computed."""
+        return self.shards[0].X.dtype
 
     def parameters(self, w):
         """Named views into w, or into a copy in the data's precision."""
-        dtype = self.shards[0].X.dtype
-        return views(w if np.iscomplexobj(w) else w.astype(dtype, copy=False), self.network.shapes)
+        w = w if np.iscomplexobj(w) else w.astype(self.dtype, copy=False)
+        return views(w, self.network.shapes)
 
     def loss_gradient(self, w: np.ndarray) -> tuple[float, np.ndarray]:
         """Objective and gradient at w (P,): a number and an array of shape (P,).
 
         Not finite where the network overflows; the caller has to look.
         """
-        value = 0.5 * np.dot(self.penalty, w * w)
-        gradient = self.penalty * w
+        value, gradient = self.penalty.loss_gradient(w)
         for loss_part, gradient_part in self.map(
             partial(self._shard_loss_gradient, self.parameters(w)), self.shards
         ):
@@ -82,7 +87,7 @@ class Objective:
                 HdZ = self.loss.hessp(shard.y, Z, shard.weight, dZ)
                 return ravel(self.network.vjp(p, cache, HdZ), self.network.shapes)
 
-            total = self.penalty * v
+            total = self.penalty.product(v)
             for part in self.map(shard_product, self.shards, Zs, caches):
                 total += part
             return total

@@ -28,14 +28,6 @@ def ravel(p: Parameters, shapes: Shapes) -> np.ndarray:
     return np.concatenate([np.ravel(p[name]) for name in shapes])
 
 
-def penalised(shapes: Shapes) -> np.ndarray:
-    """1 for each weight, 0 for each bias, as one flat vector: biases go free."""
-    return ravel(
-        {name: np.full(shape, float(name.startswith("W"))) for name, shape in shapes.items()},
-        shapes,
-    )
-
-
 def orthogonal(n, rng):
     """A random orthogonal (n, n) matrix, uniformly distributed."""
     Q, R = np.linalg.qr(rng.standard_normal((n, n)))

@@ -66,21 +66,38 @@ def cut(X, lengths, per_step, y=None, weight=None, among=None):
     list of Shard
     """
     starts = np.cumsum(lengths) - lengths
-    shards = []
-    for sequences in _neighbours(lengths, np.arange(len(lengths)) if among is None else among):
-        packing = Packing(lengths[sequences])
-        rows = packing.rows(starts[sequences])
-        targets = rows if per_step else sequences
-        shards.append(
-            Shard(
-                X[rows],
-                packing,
-                None if y is None else y[targets],
-                None if weight is None else weight[targets],
-                targets,
-            )
-        )
-    return shards
+    among = np.arange(len(lengths)) if among is None else among
+    return [
+        pack(X, starts, lengths, per_step, y, weight, sequences)
+        for sequences in _neighbours(lengths, among)
+    ]
+
+
+def pack(X, starts, lengths, per_step, y, weight, sequences):
+    """One shard of the given sequences; for the rest see `cut`.
+
+    ``starts`` (S,) is the row at which each sequence of X starts.
+    """
+    sequences = _longest_first(lengths, sequences)
+    packing = Packing(lengths[sequences])
+    rows = packing.rows(starts[sequences])
+    targets = rows if per_step else sequences
+    return Shard(
+        X[rows],
+        packing,
+        None if y is None else y[targets],
+        None if weight is None else weight[targets],
+        targets,
+    )
+
+
+def sequence_weight(shards, per_step):
+    """Sum of the weights of all sequences; that of a sequence is the mean over its steps."""
+    if not per_step:
+        return sum(shard.weight.sum() for shard in shards)
+    return sum(
+        (shard.weight / shard.packing.lengths[shard.packing.sequence]).sum() for shard in shards
+    )
 
 
 def normalise_weights(shards):
@@ -93,13 +110,17 @@ def normalise_weights(shards):
 
 def _neighbours(lengths, sequences):
     """The sequences of each shard, longest first."""
-    order = sequences[np.argsort(-lengths[sequences], kind="stable")]
+    order = _longest_first(lengths, sequences)
     start = 0
     while start < len(order):
         longest = lengths[order[start]]
         stop = start + max(SEQUENCES, ROWS // longest)
         yield order[start:stop]
         start = stop
+
+
+def _longest_first(lengths, sequences):
+    return sequences[np.argsort(-lengths[sequences], kind="stable")]
 
 
 @contextmanager

@@ -9,6 +9,8 @@ import warnings
 import numpy as np
 from scipy import optimize
 
+from ._adam import minimise_adam
+
 # how `minimise` ended
 CONVERGED, EXHAUSTED, INTERRUPTED = range(3)
 
@@ -68,7 +70,7 @@ def _lbfgs(objective, w0, max_iter, callback):
         method="L-BFGS-B",
         callback=callback,
         # the callback settles when to stop; scipy's own tests only end what has converged for good
-        options={"maxiter": max_iter, "maxfun": 20 * max_iter, "maxcor": 20, "gtol": 1e-9},
+        options={"maxiter": max_iter, "maxfun": 20 * max_iter, "maxcor": 20, "gtol": 1e-9, "ftol": 1e-12},
     )
 
 
@@ -88,7 +90,19 @@ def _trust_ncg(objective, w0, max_iter, callback):
     )
 
 
-SOLVERS = {"lbfgs": _lbfgs, "trust-ncg": _trust_ncg}
+def _adam(objective, w0, max_iter, callback):
+    """Adam (Kingma & Ba 2015) on minibatches; the objective must be a `MinibatchObjective`."""
+    return optimize.minimize(
+        _Guarded(objective),
+        w0,
+        jac=True,
+        method=minimise_adam,
+        callback=callback,
+        options={"objective": objective, "maxiter": max_iter},
+    )
+
+
+SOLVERS = {"lbfgs": _lbfgs, "trust-ncg": _trust_ncg, "adam": _adam}
 
 
 def minimise(
@@ -103,7 +117,7 @@ def minimise(
     solver : str
         A key of `SOLVERS`.
     max_iter : int
-        Iterations at most.
+        Iterations (of Adam: epochs) at most.
     callback : callable, optional
         Called after each iteration as ``callback(w, loss)``; it may raise StopIteration.
 

@@ -5,10 +5,44 @@ from dataclasses import replace
 import numpy as np
 from scipy.optimize import OptimizeResult
 
-from ._networks import HiddenFeedback
+from ._networks import RESERVOIR, SMALL, HiddenFeedback
 from ._objective import QUIET, Objective
 from ._parameters import ravel, views
+from ._penalty import around
 from ._solvers import INTERRUPTED, minimise
+
+
+# From this many sequences on, Adam is quicker than methods that look at all of them for one step.
+MANY = 2000
+# What each solver counts, at most, unless told otherwise. Adam needs as many minibatches for a
+# large set as for a small one, but sees every sequence at least a few times.
+ITERATIONS = 500
+ADAM_SEQUENCES, ADAM_EPOCHS = 64_000, 5
+
+
+def choose_solver(solver, n_sequences):
+    """What "auto" stands for."""
+    if solver != "auto":
+        return solver
+    return "adam" if n_sequences >= MANY else "lbfgs"
+
+
+def choose_iterations(max_iter, solver, n_sequences):
+    """What max_iter=None stands for."""
+    if max_iter is not None:
+        return max_iter
+    if solver == "adam":
+        return max(ADAM_EPOCHS, round(ADAM_SEQUENCES / n_sequences))
+    return ITERATIONS
+
+
+def choose_start(per_step, sparse_input):
+    """Where training starts.
+
+    A label for a whole sequence is told from what the dynamics make of dense input: there a
+    reservoir is a good start. Labels of steps, and rare features, are better learnt from near zero.
+    """
+    return SMALL if per_step or sparse_input else RESERVOIR
 
 
 class Monitor:
@@ -44,6 +78,11 @@ class Monitor:
         self.w = self.loss = None
         self._best = -np.inf
         self._n_idle = 0
+
+    @property
+    def merit(self):
+        """The best score, or the least loss with its sign changed; -inf before any."""
+        return self._best
 
     def __call__(self, w, loss):
         self.loss_curve.append(loss)
@@ -103,7 +142,9 @@ def fit_readout(objective: Objective, w: np.ndarray, max_iter: int) -> OptimizeR
     shards = list(objective.map(features, objective.shards))
     shapes = objective.network.shapes
     linear = HiddenFeedback(shapes["W_out"][0], (), shapes["W_out"][1], None, False, ())
-    readout = Objective(linear, objective.loss, shards, objective.alpha, objective.map)
+    alpha = objective.penalty.strength["W_out"]
+    penalty = around(dict.fromkeys(linear.shapes, 0.0), linear.shapes, alpha, sparse_input=False)
+    readout = Objective(linear, objective.loss, shards, penalty, objective.map)
     everything = views(w, shapes)
     result = minimise(readout, ravel(everything, linear.shapes), "lbfgs", max_iter)
     everything |= views(result.x, linear.shapes)

@@ -143,14 +143,15 @@ class OutputFeedbackTagger(TaggerMixin, RecurrentEstimator):
         *,
         teacher_forcing=True,
         sequence_id=None,
-        solver="lbfgs",
+        solver="auto",
         alpha=0.1,
-        max_iter=200,
-        tol=1e-3,
+        max_iter=None,
+        tol=1e-4,
         class_weight=None,
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change=10,
+        n_init=1,
         warm_start=False,
         n_jobs=None,
         random_state=None,
@@ -168,6 +169,7 @@ class OutputFeedbackTagger(TaggerMixin, RecurrentEstimator):
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
+        self.n_init = n_init
         self.warm_start = warm_start
         self.n_jobs = n_jobs
         self.random_state = random_state

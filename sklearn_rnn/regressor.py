@@ -123,13 +123,14 @@ class SequenceRegressor(RegressorMixin, SequenceMixin, RecurrentEstimator):
         bidirectional=False,
         pooling=("last", "mean", "max"),
         features_per_step=1,
-        solver="lbfgs",
+        solver="auto",
         alpha=0.1,
-        max_iter=200,
+        max_iter=None,
         tol=1e-4,
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change=10,
+        n_init=1,
         warm_start=False,
         n_jobs=None,
         random_state=None,
@@ -147,6 +148,7 @@ class SequenceRegressor(RegressorMixin, SequenceMixin, RecurrentEstimator):
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
+        self.n_init = n_init
         self.warm_start = warm_start
         self.n_jobs = n_jobs
         self.random_state = random_state

@@ -129,14 +129,15 @@ class SequenceTagger(TaggerMixin, HiddenFeedbackMixin, RecurrentEstimator):
         *,
         bidirectional=False,
         sequence_id=None,
-        solver="lbfgs",
+        solver="auto",
         alpha=0.1,
-        max_iter=200,
-        tol=1e-3,
+        max_iter=None,
+        tol=1e-4,
         class_weight=None,
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change=10,
+        n_init=1,
         warm_start=False,
         n_jobs=None,
         random_state=None,
@@ -154,6 +155,7 @@ class SequenceTagger(TaggerMixin, HiddenFeedbackMixin, RecurrentEstimator):
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
+        self.n_init = n_init
         self.warm_start = warm_start
         self.n_jobs = n_jobs
         self.random_state = random_state

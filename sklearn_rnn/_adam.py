@@ -1,0 +1,113 @@
+"""Adam on minibatches, as a method of `scipy.optimize.minimize`."""
+
+import numpy as np
+from scipy.optimize import OptimizeResult
+
+from ._parameters import views
+
+# Chosen once, by cross-validation on the training parts of five sets (benchmarks/README.md). A
+# short memory of the squares (0.95 instead of 0.999) suits rare features, whose gradients change.
+STEP_SIZE = 0.01
+BETA_1 = 0.9
+BETA_2 = 0.95
+EPSILON = 1e-8
+
+
+class Adam:
+    """Moment estimates and steps for named parameters (Kingma & Ba 2015, algorithm 1).
+
+    Of a parameter of which a minibatch sees some rows, only these are updated, with their moments,
+    so that an update costs what the minibatch holds, not what the vocabulary does.
+
+    Parameters
+    ----------
+    p : dict of str to ndarray
+        Parameters, which `step` updates in place.
+    """
+
+    def __init__(self, p):
+        self.p = p
+        self.mean = {name: np.zeros_like(array) for name, array in p.items()}
+        self.square = {name: np.zeros_like(array) for name, array in p.items()}
+        self.t = 0
+
+    def step(self, gradients, rows, step_size):
+        """One update: p <- p - step_size m_hat / (sqrt(v_hat) + eps)."""
+        self.t += 1
+        rate = step_size / (1.0 - BETA_1**self.t)
+        debias = 1.0 / np.sqrt(1.0 - BETA_2**self.t)
+        for name, g in gradients.items():
+            seen = rows.get(name, slice(None))
+            m, v = self.mean[name][seen], self.square[name][seen]
+            m *= BETA_1
+            m += (1.0 - BETA_1) * g
+            v *= BETA_2
+            g *= g
+            g *= 1.0 - BETA_2
+            v += g
+            if name in rows:  # m and v are copies then
+                self.mean[name][seen], self.square[name][seen] = m, v
+            root = np.sqrt(v, out=g)
+            root *= debias
+            root += EPSILON
+            update = m / root
+            update *= rate
+            self.p[name][seen] -= update
+
+
+def minimise_adam(fun, x0, args=(), *, objective, maxiter, callback=None, **unused):
+    """Minimise on minibatches: a callable for ``scipy.optimize.minimize(method=...)``.
+
+    The step size falls linearly to zero over all steps, so that the noise of the minibatches
+    averages out in the end. From values that are not finite it retreats to the start of the epoch
+    and goes on with half the step size.
+
+    Parameters
+    ----------
+    fun : callable
+        Not called: each minibatch gives its own value and gradient.
+    x0 : ndarray of shape (P,)
+    objective : MinibatchObjective
+    maxiter : int
+        Epochs.
+    callback : callable, optional
+        Called after each epoch as ``callback(intermediate_result=...)`` with x, and fun, the mean
+        loss over the epoch. It may raise StopIteration.
+
+    Returns
+    -------
+    OptimizeResult
+    """
+    w = x0.astype(objective.dtype)
+    p = views(w, objective.network.shapes)
+    adam, scale = Adam(p), 1.0
+    result = OptimizeResult(x=x0, fun=np.inf, status=0)
+    for epoch in range(maxiter):
+        start = w.copy()
+        try:
+            loss = _run_epoch(objective, p, adam, scale * STEP_SIZE, epoch, maxiter)
+        except FloatingPointError:
+            w[:] = start
+            adam, scale = Adam(p), scale / 2
+            continue
+        result.x = w.astype(x0.dtype)
+        result.fun = loss + objective.penalty.loss_gradient(result.x)[0]
+        if callback is not None:
+            try:
+                callback(intermediate_result=result)
+            except StopIteration:
+                break
+    return result
+
+
+def _run_epoch(objective, p, adam, step_size, epoch, n_epochs):
+    """Update p by all minibatches of an epoch; the mean of their losses."""
+    losses = []
+    for minibatch in objective.minibatches(epoch):
+        loss, gradients = minibatch.loss_gradient(p)
+        if not (np.isfinite(loss) and all(np.isfinite(g.sum()) for g in gradients.values())):
+            raise FloatingPointError
+        left = 1.0 - (epoch + len(losses) / objective.n_minibatches) / n_epochs
+        adam.step(gradients, minibatch.rows, step_size * left)
+        losses.append(loss)
+    return np.mean(losses)
