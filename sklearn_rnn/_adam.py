@@ -90,8 +90,7 @@ def minimise_adam(fun, x0, args=(), *, objective, maxiter, callback=None, **unus
             w[:] = start
             adam, scale = Adam(p), scale / 2
             continue
-        result.x = w.astype(x0.dtype)
-        result.fun = loss + objective.penalty.loss_gradient(result.x)[0]
+        result.x, result.fun = w.astype(x0.dtype), loss + objective.penalty.value(p)
         if callback is not None:
             try:
                 callback(intermediate_result=result)

@@ -6,8 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 
+from ._losses import Loss
+from ._networks import Network
 from ._objective import QUIET, Objective
 from ._parameters import Parameters
+from ._penalty import Penalty
 from ._sharding import Shard
 from ._training_set import TrainingSet
 
@@ -21,8 +24,8 @@ class Minibatch:
 
     Attributes
     ----------
-    objective : Objective
-        What is estimated.
+    network, loss, penalty
+        See `Objective`.
     shard : Shard
         The sequences. Of sparse X only the features that occur, as columns of X.
     rows : dict of str to ndarray of int
@@ -30,25 +33,27 @@ class Minibatch:
         W_in are the features that occur in sparse X.
     """
 
-    objective: Objective
+    network: Network
+    loss: Loss
+    penalty: Penalty
     shard: Shard
     rows: dict[str, np.ndarray]
 
     def seen(self, p: Parameters) -> Parameters:
         """Of all parameters, or arrays of their shapes, what the minibatch sees."""
-        return {name: array[self.rows[name]] if name in self.rows else array
-                for name, array in p.items()}
+        return {
+            name: array[self.rows[name]] if name in self.rows else array
+            for name, array in p.items()
+        }
 
     @QUIET
     def loss_gradient(self, p: Parameters) -> tuple[float, Parameters]:
         """Loss at p without the penalty, and the gradients with it, of what is `seen`."""
-        network, loss, penalty = self.objective.network, self.objective.loss, self.objective.penalty
-        p = self.seen(p)
-        Z, cache = network.forward(p, self.shard)
-        value, dZ = loss.loss_gradient(self.shard.y, Z, self.shard.weight)
-        gradients = network.vjp(p, cache, dZ)
-        centre = self.seen(penalty.centre)
-        for name, strength in penalty.strength.items():
+        p, centre = self.seen(p), self.seen(self.penalty.centre)
+        Z, cache = self.network.forward(p, self.shard)
+        value, dZ = self.loss.loss_gradient(self.shard.y, Z, self.shard.weight)
+        gradients = self.network.vjp(p, cache, dZ)
+        for name, strength in self.penalty.strength.items():
             gradients[name] += strength * (p[name] - centre[name])
         return value, gradients
 
@@ -70,6 +75,7 @@ class MinibatchObjective(Objective):
     def __init__(self, network, loss, data: TrainingSet, penalty, map, seed: int):
         super().__init__(network, loss, data.shards, penalty, map)
         self.data = data
+        self._penalty = penalty.astype(self.dtype)
         self.seed = seed
         self.n_minibatches = -(-len(data.members) // SIZE)
 
@@ -82,10 +88,10 @@ class MinibatchObjective(Objective):
             yield self._minibatch(shard)
 
     def _minibatch(self, shard):
-        if not sparse.issparse(shard.X):
-            return Minibatch(self, shard, {})
-        features, columns = np.unique(shard.X.indices, return_inverse=True)
-        X = sparse.csr_array(
-            (shard.X.data, columns, shard.X.indptr), shape=(shard.X.shape[0], len(features))
-        )
-        return Minibatch(self, replace(shard, X=X), {"W_in0": features})
+        rows = {}
+        if sparse.issparse(shard.X):
+            rows["W_in0"], columns = np.unique(shard.X.indices, return_inverse=True)
+            shape = shard.X.shape[0], len(rows["W_in0"])
+            X = sparse.csr_array((shard.X.data, columns, shard.X.indptr), shape=shape)
+            shard = replace(shard, X=X)
+        return Minibatch(self.network, self.loss, self._penalty, shard, rows)

@@ -1,6 +1,6 @@
 """What training is held back by: an L2 penalty around the weights it starts from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -34,13 +34,27 @@ class Penalty:
 
     def loss_gradient(self, w):
         """Value at w (P,) and gradient (P,)."""
-        value, gradient = 0.0, np.zeros_like(w)
+        gradient = np.zeros_like(w)
         p, g = views(w, self.shapes), views(gradient, self.shapes)
+        value = 0.0
+        for name, strength in self.strength.items():
+            offset = np.subtract(p[name], self.centre[name], out=g[name])
+            value += 0.5 * strength * np.dot(offset.ravel(), offset.ravel())
+            offset *= strength
+        return value, gradient
+
+    def astype(self, dtype):
+        """The same with the centre in a precision of its own."""
+        centre = {name: array.astype(dtype, copy=False) for name, array in self.centre.items()}
+        return replace(self, centre=centre)
+
+    def value(self, p):
+        """Value at named parameters, without a gradient to be kept."""
+        value = 0.0
         for name, strength in self.strength.items():
             offset = p[name] - self.centre[name]
             value += 0.5 * strength * np.dot(offset.ravel(), offset.ravel())
-            np.multiply(offset, strength, out=g[name])
-        return value, gradient
+        return value
 
     def product(self, v):
         """The Hessian times v (P,)."""

@@ -11,12 +11,11 @@ from ._parameters import ravel, views
 from ._penalty import around
 from ._solvers import INTERRUPTED, minimise
 
-
 # From this many sequences on, Adam is quicker than methods that look at all of them for one step.
 MANY = 2000
 # What each solver counts, at most, unless told otherwise. Adam needs as many minibatches for a
 # large set as for a small one, but sees every sequence at least a few times.
-ITERATIONS = 500
+ITERATIONS = 1000
 ADAM_SEQUENCES, ADAM_EPOCHS = 64_000, 5
 
 
@@ -48,8 +47,9 @@ def choose_start(per_step, sparse_input):
 class Monitor:
     """Watches training: the loss curve, when to stop, and which weights to keep.
 
-    Training has converged when the loss (or the validation score, if there is one) has not
-    improved by `tol` for `n_iter_no_change` iterations in a row, as in scikit-learn's MLP.
+    Training has converged when, for `n_iter_no_change` iterations in a row, the loss has not fallen
+    by the share `tol` of itself (or the validation score, if there is one, not risen by `tol`). A
+    share, because where labels are noise the loss stays high, and small gains are overfitting.
 
     Parameters
     ----------
@@ -86,15 +86,15 @@ class Monitor:
 
     def __call__(self, w, loss):
         self.loss_curve.append(loss)
-        merit = -loss
+        merit, margin = -loss, self.tol * abs(loss)
         message = f"Iteration {len(self.loss_curve)}, loss = {loss:.8f}"
         if self.validate is not None:
-            merit = self.validate(w)
+            merit, margin = self.validate(w), self.tol
             self.validation_scores.append(merit)
             message += f", validation score = {merit:.6f}"
         if self.verbose:
             print(message)
-        self._n_idle = 0 if merit > self._best + self.tol else self._n_idle + 1
+        self._n_idle = 0 if merit > self._best + margin else self._n_idle + 1
         if merit > self._best:
             self._best, self.w, self.loss = merit, w, loss
         if self._n_idle >= self.n_iter_no_change:

@@ -146,7 +146,7 @@ class OutputFeedbackTagger(TaggerMixin, RecurrentEstimator):
         solver="auto",
         alpha=0.1,
         max_iter=None,
-        tol=1e-4,
+        tol=1e-3,
         class_weight=None,
         early_stopping=False,
         validation_fraction=0.1,

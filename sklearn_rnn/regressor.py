@@ -126,7 +126,7 @@ class SequenceRegressor(RegressorMixin, SequenceMixin, RecurrentEstimator):
         solver="auto",
         alpha=0.1,
         max_iter=None,
-        tol=1e-4,
+        tol=1e-3,
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change=10,
