@@ -190,19 +190,27 @@ class RecurrentEstimator(BaseEstimator):
 
     def _logits(self, sequences):
         """Logits for each step or each sequence, (n, K), in the order of the sequences."""
-        dtype = sequences.rows.dtype
-        p = self._get_parameters(dtype)
-        network = self._network(sequences.n_features, p["c"].size)
-        shards = self._shards(sequences)
-        Z = np.empty((sum(len(shard.targets) for shard in shards), p["c"].size), dtype)
-        with shard_map(self.n_jobs) as map_:
-            for shard, Z_shard in zip(shards, map_(partial(_infer, network, p), shards)):
-                Z[shard.targets] = Z_shard
-        self._check_overflow(sequences, Z)
+        Z = self._of_shards(sequences, _infer)
+        self._check_overflow(sequences, np.isfinite(Z).all(axis=1))
         return Z
 
-    def _check_overflow(self, sequences, Z):
-        overflowed = np.flatnonzero(~np.isfinite(Z).all(axis=1))
+    def _of_shards(self, sequences, function, y=None):
+        """What ``function(network, p, shard)`` gives for the targets of all shards, (n, ...).
+
+        In the order of the sequences, as is y (n, ...), whose rows the shards get.
+        """
+        p = self._get_parameters(sequences.rows.dtype)
+        network = self._network(sequences.n_features, p["c"].size)
+        shards = self._shards(sequences, y)
+        with shard_map(self.n_jobs) as map_:
+            values = np.concatenate(list(map_(partial(function, network, p), shards)))
+        targets = np.concatenate([shard.targets for shard in shards])
+        in_order = np.empty_like(values)
+        in_order[targets] = values
+        return in_order
+
+    def _check_overflow(self, sequences, is_finite):
+        overflowed = np.flatnonzero(~is_finite)
         if len(overflowed):
             raise ValueError(
                 f"The network overflows at {self._place(sequences, overflowed[0])}: X is too large "
@@ -288,12 +296,12 @@ class LabelMixin:
         labels = self._read_labels(y, sequences)
         weight = self._read_weight(sample_weight, sequences)
         _targets.check_known(labels, self.classes_, partial(self._place, sequences))
-        predicted = self._labels(self._logits(sequences))
+        predicted = self._predict(sequences)
         return accuracy_score(labels, predicted, sample_weight=weight)
 
-    def _labels(self, Z):
-        """The label of the largest logit."""
-        return self.classes_[Z.argmax(axis=1)]
+    def _predict(self, sequences):
+        """The label of each step or each sequence, in the order of the sequences."""
+        return self.classes_[self._logits(sequences).argmax(axis=1)]
 
 
 class TaggerMixin(LabelMixin):
@@ -356,7 +364,7 @@ class TaggerMixin(LabelMixin):
             (S, T) for a 3-D array, (N,) for a table, else an object array of S arrays (T_i,).
         """
         sequences = self._read_fitted(X)
-        return sequences.give_back(self._labels(self._logits(sequences)))
+        return sequences.give_back(self._predict(sequences))
 
     def predict_proba(self, X):
         """Probability of each class at each step.
