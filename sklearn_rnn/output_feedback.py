@@ -306,6 +306,7 @@ class OutputFeedbackTagger(TaggerMixin, RecurrentEstimator):
         return np.stack(drawn)
 
     def _predict(self, sequences):
+        self._validate_params()  # decoding may have been set after `fit`
         if self.decoding == "marginal":
             return super()._predict(sequences)
         codes = self._of_shards(sequences, partial(_decode, self.decoding))
