@@ -23,7 +23,10 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_rnn import OutputFeedbackTagger, SequenceTagger
 
-TRAIN, DEV, TEST = range(3)
+TEST = 2  # of load's ``split``
+
+# alpha comes of cross-validation, or of the development part, of the training sequences
+WORDS = {"hidden_layer_sizes": 100, "alpha": 1}
 
 
 class Task(NamedTuple):
@@ -34,7 +37,7 @@ class Task(NamedTuple):
     lengths: np.ndarray  # (S,)
     is_train: np.ndarray  # (S,)
     is_test: np.ndarray  # (S,)
-    n_units: int
+    parameters: dict  # of all networks
     score: callable
 
 
@@ -78,7 +81,8 @@ def labels(data):
 
 def ocr(data, is_train):
     X = data["X"].astype(np.float32)
-    return Task(X, labels(data), data["lengths"], is_train, ~is_train, 64, accuracy)
+    parameters = {"hidden_layer_sizes": 128, "alpha": 10, "tol": 1e-4, "max_iter": 400}
+    return Task(X, labels(data), data["lengths"], is_train, ~is_train, parameters, accuracy)
 
 
 def ocr_fold_1(load):
@@ -95,21 +99,22 @@ def atis(load):
     data = load("atis")
     is_test = data["split"] == TEST
     X = words(data, 2)
-    return Task(X, labels(data), data["lengths"], ~is_test, is_test, 100, span_f1)
+    return Task(X, labels(data), data["lengths"], ~is_test, is_test, WORDS, span_f1)
 
 
 def conll2000(load):
     data = load("conll2000")
     is_test = data["split"] == TEST
     X = words(data, 2, with_pos=True)
-    return Task(X, labels(data), data["lengths"], ~is_test, is_test, 100, span_f1)
+    return Task(X, labels(data), data["lengths"], ~is_test, is_test, WORDS, span_f1)
 
 
 def protein_ss(load):
     data = load("protein_ss")
     is_test = data["split"] == TEST
     X = words(data, 6)
-    return Task(X.toarray(), labels(data), data["lengths"], ~is_test, is_test, 32, accuracy)
+    parameters = {"hidden_layer_sizes": 32, "alpha": 200}
+    return Task(X.toarray(), labels(data), data["lengths"], ~is_test, is_test, parameters, accuracy)
 
 
 SETS = {
@@ -176,8 +181,10 @@ class Crf:
         with tempfile.TemporaryDirectory() as folder:
             path = str(Path(folder) / "model")
             trainer.train(path)
-            self.tagger = pycrfsuite.Tagger()
-            self.tagger.open_inmemory(Path(path).read_bytes())
+            # the tagger reads from these bytes as long as it lives
+            self.model = Path(path).read_bytes()
+        self.tagger = pycrfsuite.Tagger()
+        self.tagger.open_inmemory(self.model)
 
     def predict(self, X, lengths):
         return np.concatenate([self.tagger.tag(items) for items in self._items(X, lengths)])
@@ -194,9 +201,9 @@ class Crf:
         return [steps[end - length : end] for end, length in zip(ends, lengths)]
 
 
-def estimators(n_units, seed):
+def estimators(parameters, seed):
     """Name and estimator, whether it sees steps alone, and the decodings to try."""
-    shared = {"hidden_layer_sizes": n_units, "sequence_id": 0, "random_state": seed}
+    shared = parameters | {"sequence_id": 0, "random_state": seed}
     decodings = ["marginal", "viterbi", "greedy"]
     yield "no feedback", OutputFeedbackTagger(**shared), True, ["marginal"]
     yield "hidden feedback", SequenceTagger(**shared), False, [None]
@@ -213,7 +220,7 @@ def run(task, seed, with_crf):
     )
     L, L_test = task.lengths[task.is_train], task.lengths[task.is_test]
     X, y, X_test, y_test = task.X[train], task.y[train], task.X[test], task.y[test]
-    for name, estimator, alone, decodings in estimators(task.n_units, seed):
+    for name, estimator, alone, decodings in estimators(task.parameters, seed):
         tables = [
             table(X, np.ones(len(y), int) if alone else L),
             table(X_test, np.ones(len(y_test), int) if alone else L_test),
