@@ -26,7 +26,7 @@ from sklearn_rnn import OutputFeedbackTagger, SequenceTagger
 TEST = 2  # of load's ``split``
 
 # alpha comes of cross-validation, or of the development part, of the training sequences
-WORDS = {"hidden_layer_sizes": 100, "alpha": 1}
+WORDS = {"hidden_layer_sizes": 100, "alpha": 1, "tol": 1e-4}
 
 
 class Task(NamedTuple):
@@ -201,9 +201,9 @@ class Crf:
         return [steps[end - length : end] for end, length in zip(ends, lengths)]
 
 
-def estimators(parameters, seed):
+def estimators(parameters):
     """Name and estimator, whether it sees steps alone, and the decodings to try."""
-    shared = parameters | {"sequence_id": 0, "random_state": seed}
+    shared = parameters | {"sequence_id": 0}
     decodings = ["marginal", "viterbi", "greedy"]
     yield "no feedback", OutputFeedbackTagger(**shared), True, ["marginal"]
     yield "hidden feedback", SequenceTagger(**shared), False, [None]
@@ -213,26 +213,30 @@ def estimators(parameters, seed):
     yield "output feedback, free running", free, False, ["marginal"]
 
 
-def run(task, seed, with_crf):
+def run(task, n_seeds, with_crf):
     """Yield the name of each row, its score, and the seconds of fit and predict."""
     train, test = (
         np.flatnonzero(np.repeat(part, task.lengths)) for part in (task.is_train, task.is_test)
     )
     L, L_test = task.lengths[task.is_train], task.lengths[task.is_test]
     X, y, X_test, y_test = task.X[train], task.y[train], task.X[test], task.y[test]
-    for name, estimator, alone, decodings in estimators(task.parameters, seed):
-        tables = [
-            table(X, np.ones(len(y), int) if alone else L),
-            table(X_test, np.ones(len(y_test), int) if alone else L_test),
-        ]
-        _, fit_time = timed(estimator.fit, tables[0], y)
-        for decoding in decodings:
-            if decoding is not None:
-                estimator.set_params(decoding=decoding)
-            predicted, time = timed(estimator.predict, tables[1])
-            row = name if len(decodings) == 1 else f"{name}, {decoding}"
-            yield row, task.score(y_test, predicted, L_test), fit_time, time
+    for name, estimator, alone, decodings in estimators(task.parameters):
+        inputs = table(X, np.ones(len(y), int) if alone else L)
+        test_inputs = table(X_test, np.ones(len(y_test), int) if alone else L_test)
+        figures = {}
+        for seed in range(n_seeds):
+            _, fit_time = timed(estimator.set_params(random_state=seed).fit, inputs, y)
+            for decoding in decodings:
+                if decoding is not None:
+                    estimator.set_params(decoding=decoding)
+                predicted, time = timed(estimator.predict, test_inputs)
+                row = name if len(decodings) == 1 else f"{name}, {decoding}"
+                score = task.score(y_test, predicted, L_test)
+                figures.setdefault(row, []).append([score, fit_time, time])
+        for row, of_seeds in figures.items():
+            yield row, *np.mean(of_seeds, axis=0)
     if with_crf:
+        # its training is convex: one run is all
         crf = Crf()
         _, fit_time = timed(crf.fit, X, y, L)
         predicted, time = timed(crf.predict, X_test, L_test)
@@ -254,14 +258,8 @@ def main():
     warnings.simplefilter("ignore", ConvergenceWarning)
     for name in arguments.sets:
         task = SETS[name](load)
-        rows = {}
-        for seed in range(arguments.seeds):
-            # a CRF's training is convex: one run is all
-            for row, *figures in run(task, seed, seed == 0 and not arguments.no_crf):
-                rows.setdefault(row, []).append(figures)
         print(f"\n{name}\n\n| | {task.score.__name__} | fit, s | predict, s |\n|---|---|---|---|")
-        for row, figures in rows.items():
-            score, fit_time, time = np.mean(figures, axis=0)
+        for row, score, fit_time, time in run(task, arguments.seeds, not arguments.no_crf):
             print(f"| {row} | {score:.3f} | {fit_time:.1f} | {time:.2f} |", flush=True)
 
 

@@ -295,7 +295,12 @@ class LabelMixin:
         _targets.require_y(self, y)
         labels = self._read_labels(y, sequences)
         weight = self._read_weight(sample_weight, sequences)
-        _targets.check_known(labels, self.classes_, partial(self._place, sequences))
+        _targets.check_known(
+            labels,
+            self.classes_,
+            partial(self._place, sequences),
+            ", or score with a metric of sklearn.metrics, which counts unknown labels as errors",
+        )
         predicted = self._predict(sequences)
         return accuracy_score(labels, predicted, sample_weight=weight)
 

@@ -144,6 +144,9 @@ def most_probable(Z: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(Z).all(axis=1), Z.argmax(axis=1), -1)
 
 
+DECODERS = {"viterbi": viterbi, "greedy": greedy}
+
+
 def sample(chain: Chain, U: np.ndarray) -> np.ndarray:
     """Sequences of labels drawn from the chain, from its start on.
 

@@ -1,7 +1,7 @@
-"""The recurrence patterns: forward, vjp and jvp on packed sequences.
+"""What a network is, and patterns 1 and 2: forward, vjp and jvp on packed sequences.
 
 In the names of parameters the digit is the layer, counted from 0. `Network` says what the others
-ask of a pattern.
+ask of a pattern; pattern 3 is in `_output_feedback.py`.
 """
 
 from typing import Any, NamedTuple, Protocol

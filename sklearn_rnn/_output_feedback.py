@@ -10,10 +10,8 @@ import numpy as np
 from scipy import sparse
 
 from ._cells import softmax, softmax_product
-from ._decoding import draw, greedy, log_marginals, most_probable, sample, viterbi
+from ._decoding import DECODERS, draw, log_marginals, most_probable, sample
 from ._packing import Packing
-
-DECODERS = {"viterbi": viterbi, "greedy": greedy}
 
 
 class _OutputCache(NamedTuple):

@@ -11,8 +11,9 @@ from sklearn.utils._param_validation import StrOptions
 from . import _targets
 from ._base import RecurrentEstimator, TaggerMixin
 from ._cells import CELLS, log_softmax
+from ._decoding import DECODERS
 from ._objective import QUIET
-from ._output_feedback import DECODERS, FreeRunning, TeacherForced
+from ._output_feedback import FreeRunning, TeacherForced
 
 
 class OutputFeedbackTagger(TaggerMixin, RecurrentEstimator):
