@@ -164,3 +164,18 @@ def test_long_sequences_keep_their_digits(rng):
     single = Tables(double.first.astype(np.float32), double.Z.astype(np.float32), double.packing)
     assert np.mean(viterbi(single) != viterbi(double)) < 1e-3
     assert_allclose(log_marginals(single), log_marginals(double), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("lengths", [[3000], [1] * 3000, [5] * 600])
+def test_tables_are_never_all_there_at_once(lengths, rng):
+    chain = random_chain(rng, 4, lengths=np.array(lengths))
+    n_pairs = []
+    plain_tables, plain_given = chain.tables, chain.given
+    chain.tables = lambda rows: n_pairs.append(4 * (rows.stop - rows.start)) or plain_tables(rows)
+    chain.given = lambda rows, previous: (
+        n_pairs.append(previous.size) or plain_given(rows, previous)
+    )
+    log_marginals(chain)
+    viterbi(chain)
+    sample(chain, rng.random((3000, 50)))
+    assert max(n_pairs, default=0) <= _decoding.PAIRS
