@@ -20,13 +20,14 @@ from ._cells import CELLS, log_softmax
 from ._losses import SoftmaxCrossEntropy
 from ._minibatches import MinibatchObjective
 from ._multiset import distinct
-from ._networks import RESERVOIR, HiddenFeedback
+from ._networks import HiddenFeedback
 from ._objective import QUIET
 from ._parameters import ravel, views
 from ._penalty import around
 from ._pooling import POOLS
 from ._sharding import cut, shard_map
 from ._solvers import EXHAUSTED, INTERRUPTED, SOLVERS
+from ._start import RESERVOIR
 from ._training import Monitor, choose_iterations, choose_solver, choose_start, train
 from ._training_set import TrainingSet
 from ._validation import read_long_table, read_sequences, read_wide_table
@@ -212,19 +213,27 @@ class RecurrentEstimator(BaseEstimator):
 
     def _logits(self, sequences):
         """Logits for each step or each sequence, (n, K), in the order of the sequences."""
-        dtype = sequences.rows.dtype
-        p = self._get_parameters(dtype)
-        network = self._network(sequences.n_features, p["c"].size)
-        shards = self._shards(sequences)
-        Z = np.empty((sum(len(shard.targets) for shard in shards), p["c"].size), dtype)
-        with shard_map(self.n_jobs) as map_:
-            for shard, Z_shard in zip(shards, map_(partial(_infer, network, p), shards)):
-                Z[shard.targets] = Z_shard
-        self._check_overflow(sequences, Z)
+        Z = self._of_shards(sequences, _infer)
+        self._check_overflow(sequences, np.isfinite(Z).all(axis=1))
         return Z
 
-    def _check_overflow(self, sequences, Z):
-        overflowed = np.flatnonzero(~np.isfinite(Z).all(axis=1))
+    def _of_shards(self, sequences, function, y=None):
+        """What ``function(network, p, shard)`` gives for the targets of all shards, (n, ...).
+
+        In the order of the sequences, as is y (n, ...), whose rows the shards get.
+        """
+        p = self._get_parameters(sequences.rows.dtype)
+        network = self._network(sequences.n_features, p["c"].size)
+        shards = self._shards(sequences, y)
+        with shard_map(self.n_jobs) as map_:
+            values = np.concatenate(list(map_(partial(function, network, p), shards)))
+        targets = np.concatenate([shard.targets for shard in shards])
+        in_order = np.empty_like(values)
+        in_order[targets] = values
+        return in_order
+
+    def _check_overflow(self, sequences, is_finite):
+        overflowed = np.flatnonzero(~is_finite)
         if len(overflowed):
             raise ValueError(
                 f"The network overflows at {self._place(sequences, overflowed[0])}: X is too large "
@@ -309,13 +318,18 @@ class LabelMixin:
         _targets.require_y(self, y)
         labels = self._read_labels(y, sequences)
         weight = self._read_weight(sample_weight, sequences)
-        _targets.check_known(labels, self.classes_, partial(self._place, sequences))
-        predicted = self._labels(self._logits(sequences))
+        _targets.check_known(
+            labels,
+            self.classes_,
+            partial(self._place, sequences),
+            ", or score with a metric of sklearn.metrics, which counts unknown labels as errors",
+        )
+        predicted = self._predict(sequences)
         return accuracy_score(labels, predicted, sample_weight=weight)
 
-    def _labels(self, Z):
-        """The label of the largest logit."""
-        return self.classes_[Z.argmax(axis=1)]
+    def _predict(self, sequences):
+        """The label of each step or each sequence, in the order of the sequences."""
+        return self.classes_[self._logits(sequences).argmax(axis=1)]
 
 
 class TaggerMixin(LabelMixin):
@@ -378,7 +392,7 @@ class TaggerMixin(LabelMixin):
             (S, T) for a 3-D array, (N,) for a table, else an object array of S arrays (T_i,).
         """
         sequences = self._read_fitted(X)
-        return sequences.give_back(self._labels(self._logits(sequences)))
+        return sequences.give_back(self._predict(sequences))
 
     def predict_proba(self, X):
         """Probability of each class at each step.

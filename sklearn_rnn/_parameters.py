@@ -26,9 +26,3 @@ def views(w: np.ndarray, shapes: Shapes) -> Parameters:
 def ravel(p: Parameters, shapes: Shapes) -> np.ndarray:
     """One flat vector of the named arrays, in the order of shapes."""
     return np.concatenate([np.ravel(p[name]) for name in shapes])
-
-
-def orthogonal(n, rng):
-    """A random orthogonal (n, n) matrix, uniformly distributed."""
-    Q, R = np.linalg.qr(rng.standard_normal((n, n)))
-    return Q * np.sign(np.diag(R))

@@ -139,15 +139,17 @@ def _missing_label(y, i, place):
     )
 
 
-def check_known(y, classes, place):
-    """Refuse labels that `fit` has not seen; ``place(i)`` tells where label i stands."""
+def check_known(y, classes, place, alternative=""):
+    """Refuse labels that `fit` has not seen; ``place(i)`` tells where label i stands.
+
+    ``alternative`` is what one may do other than to leave such sequences out.
+    """
     unknown = np.flatnonzero(~np.isin(y, classes))
     if len(unknown):
         i = unknown[0]
         raise ValueError(
             f"The label {shown(y[i])} of y at {place(i)} was not seen in fit, which saw "
-            f"{len(classes)} classes. Leave such sequences out, or score with a metric of "
-            "sklearn.metrics, which counts unknown labels as errors."
+            f"{len(classes)} classes. Leave such sequences out{alternative}."
         )
 
 

@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 from scipy.optimize import OptimizeResult
 
-from ._networks import RESERVOIR, SMALL, HiddenFeedback
+from ._networks import HiddenFeedback
 from ._objective import QUIET, Objective
 from ._parameters import ravel, views
 from ._penalty import around
 from ._solvers import INTERRUPTED, minimise
+from ._start import RESERVOIR, SMALL
 
 # From this many sequences on, Adam is quicker than methods that look at all of them for one step.
 MANY = 2000

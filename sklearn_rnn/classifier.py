@@ -206,7 +206,7 @@ class SequenceClassifier(ClassifierMixin, LabelMixin, SequenceMixin, RecurrentEs
         ndarray of shape (S,)
             Labels.
         """
-        return self._labels(self._logits(self._read_fitted(X)))
+        return self._predict(self._read_fitted(X))
 
     def predict_proba(self, X):
         """Probability of each class for each sequence.

@@ -12,7 +12,8 @@ from scipy import sparse
 
 from sklearn_rnn._cells import CELLS
 from sklearn_rnn._losses import SoftmaxCrossEntropy, SquaredError
-from sklearn_rnn._networks import FreeRunning, HiddenFeedback, TeacherForced
+from sklearn_rnn._networks import HiddenFeedback
+from sklearn_rnn._output_feedback import FreeRunning, TeacherForced
 from sklearn_rnn._parameters import ravel, size, views
 from sklearn_rnn._sharding import cut, normalise_weights
 

@@ -470,6 +470,7 @@ FIT |= {
         (Tagger, "sequence_id", 1.5),
         (Tagger, "bidirectional", "both"),
         (Feedback, "teacher_forcing", "always"),
+        (Feedback, "decoding", "beam"),
     ]
 }
 
@@ -619,6 +620,44 @@ USE = {
         score(X, Y.astype(str)),
         ["label '0'", "sequence 0"],
     ),
+    "unknown label of a sequence": (
+        Feedback(),
+        on_steps,
+        lambda e: e.sequence_log_proba(X, put(Y_STEPS, (3, 2), 9)),
+        ["label 9", "sequence 3, step 2", "not seen in fit"],
+    ),
+    "probability of fewer steps": (
+        Feedback(),
+        on_steps,
+        lambda e: e.sequence_log_proba(X, [*Y_STEPS[:5], [0, 1]]),
+        ["y[5]", "sequence 5", "4 steps"],
+    ),
+    "probability without y": (
+        Feedback(),
+        on_steps,
+        lambda e: e.sequence_log_proba(X, None),
+        ["requires y"],
+    ),
+    "probability of NaN": (
+        Feedback(),
+        on_steps,
+        lambda e: e.sequence_log_proba(put(X, (2, 1, 0), np.nan), Y_STEPS),
+        ["sequence 2, step 1"],
+    ),
+    "sample of NaN": (
+        Feedback(),
+        on_steps,
+        lambda e: e.sample(put(X, (2, 1, 0), np.nan)),
+        ["sequence 2, step 1"],
+    ),
+    "no samples": (Feedback(), on_steps, lambda e: e.sample(X, 0), ["n_samples", "0"]),
+    "half a sample": (Feedback(), on_steps, lambda e: e.sample(X, 0.5), ["n_samples", "0.5"]),
+    "decoding": (
+        Feedback(decoding="beam"),
+        lambda e: e.set_params(decoding="greedy").fit(X, Y_STEPS).set_params(decoding="beam"),
+        predict(X),
+        ["decoding", "'beam'"],
+    ),
     "score without y": (Classifier(), on_sequences, score(X, None), ["requires y"]),
     "score of a tagger without y": (Tagger(), on_steps, score(X, None), ["requires y"]),
     "score of a regressor without y": (Regressor(), on_sequences, score(X, None), ["y"]),
@@ -648,6 +687,11 @@ def test_use(estimator, start, call, words):
 @pytest.mark.parametrize("method", ["predict", "predict_proba", "predict_log_proba"])
 def test_not_fitted(estimator, method):
     assert_refuses(estimator, lambda e: getattr(e, method)(X), ValueError, ["not fitted yet"])
+
+
+@pytest.mark.parametrize("call", [lambda e: e.sample(X), lambda e: e.sequence_log_proba(X, Y)])
+def test_not_fitted_for_sequences_of_labels(call):
+    assert_refuses(Feedback(), call, ValueError, ["not fitted yet"])
 
 
 def test_object_array_of_sequences_is_checked_as_a_list_is():

@@ -31,8 +31,9 @@ from scipy import sparse
 from scipy.special import expit, log_softmax, softmax
 
 from sklearn_rnn._cells import CELLS
-from sklearn_rnn._networks import HiddenFeedback, previous_labels
+from sklearn_rnn._networks import HiddenFeedback
 from sklearn_rnn._objective import Objective
+from sklearn_rnn._output_feedback import previous_labels
 from sklearn_rnn._packing import Packing
 from sklearn_rnn._parameters import ravel, views
 

@@ -1,0 +1,240 @@
+"""Pattern 3: the output feeds back. Forward, vjp and jvp on packed sequences.
+
+In the names of parameters the digit is the layer, counted from 0. `_networks.Network` says what is
+asked of a pattern.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import sparse
+
+from ._cells import softmax, softmax_product
+from ._decoding import DECODERS, draw, log_marginals, most_probable, sample
+from ._packing import Packing
+from ._start import random_inputs
+
+
+class _OutputCache(NamedTuple):
+    packing: Packing
+    states: list  # X, then the states of each layer
+    feedback: np.ndarray | sparse.csr_array  # what W_fb is multiplied by
+    Z: np.ndarray
+
+    @property
+    def features(self):
+        return self.states[-1]  # what the output layer sees
+
+
+class _OutputFeedback:
+    """h_t = f(x_t W_in + o_{t-1} W_fb + b) and z_t = h_t W_out + c, with o_t = softmax(z_t).
+
+    W_fb is (K + 1, H): its last row stands for "nothing yet", the feedback of the first step.
+    Layers above the first are feed-forward: h_t of layer i is f(h_t of layer i - 1, W_in + b).
+
+    Parameters
+    ----------
+    n_features, n_outputs : int
+        D and K.
+    hidden_layer_sizes : sequence of int
+        Units of each layer.
+    cell : Cell
+    """
+
+    def __init__(self, n_features, hidden_layer_sizes, n_outputs, cell):
+        self.cell = cell
+        self.n_layers = len(hidden_layer_sizes)
+        self.n_outputs = n_outputs
+        sizes = [n_features, *hidden_layer_sizes]
+        self.shapes = {}
+        for i, shape in enumerate(zip(sizes, sizes[1:])):
+            self.shapes |= {f"W_in{i}": shape, f"b{i}": shape[1:]}
+        self.shapes |= {
+            "W_fb": (n_outputs + 1, sizes[1]),
+            "W_out": (sizes[-1], n_outputs),
+            "c": (n_outputs,),
+        }
+
+    def initial(self, rng, start):
+        p = {name: np.zeros(shape) for name, shape in self.shapes.items()}
+        gains = [start.gain] + [1.0] * (self.n_layers - 1)
+        scale = self.cell.input_scale
+        for i, gain in enumerate(gains):
+            shape = self.shapes[f"W_in{i}"]
+            p[f"W_in{i}"] = random_inputs(rng, gain * scale, shape)
+            p[f"b{i}"] = rng.normal(0, 0.2, shape[1])
+        p["W_fb"] = rng.normal(0, start.radius * scale, self.shapes["W_fb"])
+        return p
+
+    def _without_feedback(self, p, X):
+        """The part of the first layer's preactivations that needs no time step: x_t W_in + b."""
+        A = X @ p["W_in0"]
+        A += p["b0"]
+        return A
+
+    def _states_above(self, p, A):
+        """Room for the states of the layers above the first, whose rows are those of A."""
+        return [np.empty_like(A, shape=(len(A), len(p[f"b{i}"]))) for i in range(1, self.n_layers)]
+
+    def _activate(self, p, A, above):
+        """Logits from the first layer's preactivations; A and above become the states in place."""
+        self.cell.apply(A)
+        for i, A_i in enumerate(above, start=1):
+            np.matmul(A, p[f"W_in{i}"], out=A_i)
+            A_i += p[f"b{i}"]
+            self.cell.apply(A_i)
+            A = A_i
+        Z = A @ p["W_out"]
+        Z += p["c"]
+        return Z
+
+    def _backward(self, p, states, dZ):
+        """dl/da of each layer from dl/dz and the layers' states, all at the same rows."""
+        D = [dZ @ p["W_out"].T]
+        for i in reversed(range(self.n_layers)):
+            D[0] *= self.cell.derivative(states[i])
+            if i:
+                D.insert(0, D[0] @ p[f"W_in{i}"].T)
+        return D
+
+    def _gradients(self, cache, D, dZ):
+        """Gradients by parameter name, one product each, from dl/da of each layer and dl/dz."""
+        gradients = {"W_fb": cache.feedback.T @ D[0]}
+        for i, D_i in enumerate(D):
+            gradients |= {f"W_in{i}": cache.states[i].T @ D_i, f"b{i}": D_i.sum(axis=0)}
+        return gradients | {"W_out": cache.features.T @ dZ, "c": dZ.sum(axis=0)}
+
+    def _direct(self, cache, v):
+        """The first layer's dA, as far as it needs no time step, in the direction v."""
+        dA = cache.states[0] @ v["W_in0"]
+        dA += cache.feedback @ v["W_fb"]
+        dA += v["b0"]
+        return dA
+
+    def _forward_tangent(self, p, cache, v, dA, rows):
+        """dZ at the given rows from the first layer's dA there."""
+        states = [state[rows] for state in cache.states[1:]]
+        dH = dA * self.cell.derivative(states[0])
+        for i in range(1, self.n_layers):
+            dH = dH @ p[f"W_in{i}"] + states[i - 1] @ v[f"W_in{i}"] + v[f"b{i}"]
+            dH *= self.cell.derivative(states[i])
+        return dH @ p["W_out"] + states[-1] @ v["W_out"] + v["c"]
+
+
+class TeacherForced(_OutputFeedback):
+    """o_{t-1} is the true previous label, one-hot: no loop over time, all rows at once."""
+
+    independent_steps = True
+
+    def forward(self, p, shard):
+        A = self._without_feedback(p, shard.X)
+        above = self._states_above(p, A)
+        feedback = previous_labels(shard.y, shard.packing, self.n_outputs, shard.X.dtype)
+        A += feedback @ p["W_fb"]
+        Z = self._activate(p, A, above)
+        return Z, _OutputCache(shard.packing, [shard.X, A, *above], feedback, Z)
+
+    def vjp(self, p, cache, dZ):
+        return self._gradients(cache, self._backward(p, cache.states[1:], dZ), dZ)
+
+    def jvp(self, p, cache, v):
+        return self._forward_tangent(p, cache, v, self._direct(cache, v), slice(None))
+
+    def infer(self, p, shard):
+        """Log-marginals, which are logits of themselves."""
+        return log_marginals(_LabelChain(self, p, shard))
+
+    def decode(self, p, shard, decoding):
+        """Labels (N,) by one of `DECODERS`, -1 where nothing is finite."""
+        return DECODERS[decoding](_LabelChain(self, p, shard))
+
+    def sample(self, p, shard, U):
+        """Labels (N, n_samples) from uniform random numbers of that shape."""
+        return sample(_LabelChain(self, p, shard), U)
+
+
+class _LabelChain:
+    """The chain p(y_t | x_t, y_{t-1}) that a network with teacher forcing has learnt: a `Chain`."""
+
+    def __init__(self, network, p, shard):
+        self.packing = shard.packing
+        self._network = network
+        self._p = p
+        self._A = network._without_feedback(p, shard.X)
+        self._W_fb, start = p["W_fb"][:-1], p["W_fb"][-1]
+        self.first = self._logits(self._A[self.packing.first] + start)
+
+    def tables(self, rows):
+        return self._logits(self._A[rows][:, None, :] + self._W_fb)
+
+    def given(self, rows, previous):
+        return self._logits(self._A[rows][:, None, :] + self._W_fb[previous])
+
+    def _logits(self, A):
+        A_rows = A.reshape(-1, A.shape[-1])
+        Z = self._network._activate(self._p, A_rows, self._network._states_above(self._p, A_rows))
+        return Z.reshape(*A.shape[:-1], -1)
+
+
+class FreeRunning(_OutputFeedback):
+    """o_{t-1} is the network's own softmax output: a loop over time, differentiated through it."""
+
+    independent_steps = False
+
+    def forward(self, p, shard):
+        packing, K = shard.packing, self.n_outputs
+        A = self._without_feedback(p, shard.X)
+        above = self._states_above(p, A)
+        Z = np.empty_like(A, shape=(packing.n_rows, K))
+        feedback = np.zeros_like(A, shape=(packing.n_rows, K + 1))
+        feedback[packing.first, K] = 1.0
+        for now, linked, before in packing.steps:
+            feedback[linked, :K] = softmax(Z[before])
+            A[now] += feedback[now] @ p["W_fb"]
+            Z[now] = self._activate(p, A[now], [A_i[now] for A_i in above])
+        return Z, _OutputCache(packing, [shard.X, A, *above], feedback, Z)
+
+    def infer(self, p, shard):
+        return self.forward(p, shard)[0]
+
+    def decode(self, p, shard, decoding):
+        """As of `TeacherForced`; given x, the labels are independent, and all decodings agree."""
+        return most_probable(self.infer(p, shard))
+
+    def sample(self, p, shard, U):
+        """As of `TeacherForced`."""
+        return draw(self.infer(p, shard)[:, None, :], U)
+
+    def vjp(self, p, cache, dZ):
+        K = self.n_outputs
+        output = softmax(cache.Z)
+        D = [np.empty_like(A) for A in cache.states[1:]]
+        for now, linked, before in reversed(cache.packing.steps):
+            D_now = self._backward(p, [A[now] for A in cache.states[1:]], dZ[now])
+            for D_i, D_i_now in zip(D, D_now):
+                D_i[now] = D_i_now
+            dO = D[0][linked] @ p["W_fb"][:K].T
+            dZ[before] += softmax_product(output[before], dO)
+        return self._gradients(cache, D, dZ)
+
+    def jvp(self, p, cache, v):
+        K = self.n_outputs
+        output = softmax(cache.Z)
+        dA = self._direct(cache, v)
+        dZ = np.empty_like(dA, shape=cache.Z.shape)
+        for now, linked, before in cache.packing.steps:
+            dO = softmax_product(output[before], dZ[before])
+            dA[linked] += dO @ p["W_fb"][:K]
+            dZ[now] = self._forward_tangent(p, cache, v, dA[now], now)
+        return dZ
+
+
+def previous_labels(y, packing, n_labels, dtype):
+    """The previous label of every packed row as a one-hot CSR matrix (N, K + 1).
+
+    The last column stands for the first step, which has no previous label.
+    """
+    previous = np.full(packing.n_rows, n_labels)
+    previous[packing.successors] = y[packing.predecessors]
+    ones, ends = np.ones(packing.n_rows, dtype=dtype), np.arange(packing.n_rows + 1)
+    return sparse.csr_array((ones, previous, ends), shape=(packing.n_rows, n_labels + 1))
