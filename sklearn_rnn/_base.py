@@ -18,8 +18,8 @@ from sklearn.utils.validation import check_is_fitted
 from . import _targets
 from ._cells import CELLS, log_softmax
 from ._losses import SoftmaxCrossEntropy
-from ._multiset import distinct
 from ._minibatches import MinibatchObjective
+from ._multiset import distinct
 from ._networks import RESERVOIR, HiddenFeedback
 from ._objective import QUIET
 from ._parameters import ravel, views

@@ -36,8 +36,10 @@ class Minibatch:
 
     def seen(self, p: Parameters) -> Parameters:
         """Of all parameters, or arrays of their shapes, what the minibatch sees."""
-        return {name: array[self.rows[name]] if name in self.rows else array
-                for name, array in p.items()}
+        return {
+            name: array[self.rows[name]] if name in self.rows else array
+            for name, array in p.items()
+        }
 
     @QUIET
     def loss_gradient(self, p: Parameters) -> tuple[float, Parameters]:

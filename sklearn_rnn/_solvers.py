@@ -70,7 +70,13 @@ def _lbfgs(objective, w0, max_iter, callback):
         method="L-BFGS-B",
         callback=callback,
         # the callback settles when to stop; scipy's own tests only end what has converged for good
-        options={"maxiter": max_iter, "maxfun": 20 * max_iter, "maxcor": 20, "gtol": 1e-9, "ftol": 1e-12},
+        options={
+            "maxiter": max_iter,
+            "maxfun": 20 * max_iter,
+            "maxcor": 20,
+            "gtol": 1e-9,
+            "ftol": 1e-12,
+        },
     )
 
 

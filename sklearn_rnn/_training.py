@@ -11,7 +11,6 @@ from ._parameters import ravel, views
 from ._penalty import around
 from ._solvers import INTERRUPTED, minimise
 
-
 # From this many sequences on, Adam is quicker than methods that look at all of them for one step.
 MANY = 2000
 # What each solver counts, at most, unless told otherwise. Adam needs as many minibatches for a

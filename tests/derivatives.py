@@ -12,8 +12,9 @@ from scipy import sparse
 
 from sklearn_rnn._cells import CELLS
 from sklearn_rnn._losses import SoftmaxCrossEntropy, SquaredError
-from sklearn_rnn._networks import FreeRunning, HiddenFeedback, TeacherForced
+from sklearn_rnn._networks import RESERVOIR, FreeRunning, HiddenFeedback, TeacherForced
 from sklearn_rnn._parameters import ravel, size, views
+from sklearn_rnn._penalty import around
 from sklearn_rnn._sharding import cut, normalise_weights
 
 LOSSES = {"softmax": SoftmaxCrossEntropy(), "squared": SquaredError()}
@@ -56,10 +57,16 @@ def is_per_step(network):
 
 def random_parameters(network, rng):
     """Where training starts, but with an output layer; as one flat vector."""
-    p = network.initial(rng)
+    p = network.initial(rng, RESERVOIR)
     for name in ("W_out", "c"):
         p[name] = rng.standard_normal(network.shapes[name])
     return ravel(p, network.shapes)
+
+
+def penalty_of(network, alpha, sparse_input=False):
+    """A penalty around a start that is always the same, and not the one of `random_parameters`."""
+    start = network.initial(np.random.RandomState(0), RESERVOIR)
+    return around(start, network.shapes, alpha, sparse_input)
 
 
 def random_data(network, rng, lengths=LENGTHS, loss="softmax"):

@@ -12,6 +12,7 @@ from derivatives import (
     assert_close,
     hidden_feedback,
     make_shards,
+    penalty_of,
     random_data,
     random_parameters,
 )
@@ -73,9 +74,8 @@ def test_outputs_and_gradients(activation, depth, bidirectional, pooling, rng):
     w = random_parameters(network, rng)
     p = views(w, network.shapes)
     (shard,) = make_shards(network, X, y, weight)
-    gradients = views(
-        Objective(network, LOSSES["softmax"], [shard], 0.0).loss_gradient(w)[1], network.shapes
-    )
+    objective = Objective(network, LOSSES["softmax"], [shard], penalty_of(network, 0.0))
+    gradients = views(objective.loss_gradient(w)[1], network.shapes)
 
     rnn, readout = torch_network(network, p, activation)
     x = np.split(X, np.cumsum(LENGTHS)[:-1])

@@ -12,6 +12,7 @@ from derivatives import (
     make_shards,
     n_parameters,
     output_feedback,
+    penalty_of,
     random_data,
     random_parameters,
 )
@@ -21,7 +22,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 
 from sklearn_rnn._objective import Objective
 from sklearn_rnn._parameters import views
-from sklearn_rnn._solvers import INTERRUPTED, SOLVERS, ObjectiveOverflowError
+from sklearn_rnn._solvers import INTERRUPTED, ObjectiveOverflowError
 from sklearn_rnn._training import Monitor, fit_readout, train
 
 ALPHA = 0.01
@@ -36,7 +37,7 @@ REGRESSORS = ["tagger", "classifier"]
 def random_objective(network, rng, loss="softmax"):
     lengths = np.tile(LENGTHS, 4)
     shards = make_shards(network, *random_data(network, rng, lengths, loss), lengths)
-    return Objective(network, LOSSES[loss], shards, ALPHA)
+    return Objective(network, LOSSES[loss], shards, penalty_of(network, ALPHA))
 
 
 def watch(monitor, losses):
@@ -89,7 +90,7 @@ def test_monitor_speaks_when_told_to(capsys):
     assert "validation score = 0.250000" in lines[2]
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("solver", ["lbfgs", "trust-ncg"])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_train(name, solver, rng):
     network = NETWORKS[name]()
@@ -183,7 +184,7 @@ def test_readout_leaves_the_rest_alone(name, rng):
 def test_readout_of_float32_data(rng):
     network = NETWORKS["classifier"]()
     shards = make_shards(network, *random_data(network, rng), dtype=np.float32)
-    objective = Objective(network, LOSSES["softmax"], shards, ALPHA)
+    objective = Objective(network, LOSSES["softmax"], shards, penalty_of(network, ALPHA))
     w0 = random_parameters(network, rng)
     w = fit_readout(objective, w0, 100).x
     assert w.dtype == np.float64
