@@ -12,10 +12,12 @@ from scipy import sparse
 
 from sklearn_rnn._cells import CELLS
 from sklearn_rnn._losses import SoftmaxCrossEntropy, SquaredError
+from sklearn_rnn._minibatches import MinibatchObjective
 from sklearn_rnn._networks import RESERVOIR, FreeRunning, HiddenFeedback, TeacherForced
 from sklearn_rnn._parameters import ravel, size, views
 from sklearn_rnn._penalty import around
 from sklearn_rnn._sharding import cut, normalise_weights
+from sklearn_rnn._training_set import TrainingSet
 
 LOSSES = {"softmax": SoftmaxCrossEntropy(), "squared": SquaredError()}
 OUTPUT_FEEDBACK = {"teacher": TeacherForced, "free": FreeRunning}
@@ -90,6 +92,16 @@ def make_shards(network, X, y, weight, lengths=LENGTHS, dtype=np.float64, csr=Fa
     shards = cut(X, lengths, is_per_step(network), y, weight)
     normalise_weights(shards)
     return shards
+
+
+def minibatch_objective(
+    network, X, y, weight, lengths, loss="softmax", alpha=0.1, members=None, seed=0
+):
+    """What the solver "adam" sees; X may be CSR."""
+    members = np.arange(len(lengths)) if members is None else members
+    data = TrainingSet(X, lengths, y, weight, is_per_step(network), K, members)
+    penalty = penalty_of(network, alpha, sparse.issparse(X))
+    return MinibatchObjective(network, LOSSES[loss], data, penalty, map, seed)
 
 
 def random_shard(network, rng, lengths=LENGTHS, loss="softmax"):
