@@ -155,7 +155,7 @@ class RecurrentEstimator(BaseEstimator):
         self.validation_scores_ = monitor.validation_scores if self.early_stopping else None
         if result.status == EXHAUSTED:
             warnings.warn(
-                f"Training reached max_iter={self.max_iter} before it converged. Increase "
+                f"Training reached max_iter={self.n_iter_} before it converged. Increase "
                 "max_iter, or increase tol to be content with less.",
                 ConvergenceWarning,
                 stacklevel=6,
