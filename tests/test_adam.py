@@ -264,12 +264,16 @@ def test_interrupt_keeps_the_best_so_far(place, n_epochs):
     assert result.fun == (1 / n_epochs if told else np.inf)
 
 
-def test_the_epoch_of_the_least_loss_is_kept():
-    losses = [3.0, 2.0, 4.0, 1.0, 5.0]
+def test_the_epoch_of_the_least_loss_is_kept_and_every_epoch_told():
+    losses, told = [3.0, 2.0, 4.0, 1.0, 5.0], []
     objective = Scripted(loss=lambda epoch: losses[epoch])
-    result = minimise(objective, START, "adam", 5)
+    result = minimise(objective, START, "adam", 5, lambda w, loss: told.append((w, loss)))
+    at = dict(objective.seen)
     assert result.fun == 1.0
-    assert_array_equal(result.x, dict(objective.seen)[4, 0])
+    assert_array_equal(result.x, at[4, 0])
+    # a validation score may tell another epoch to be the best
+    assert [loss for _, loss in told] == losses
+    assert_array_equal([w for w, _ in told[:4]], [at[epoch, 0] for epoch in range(1, 5)])
 
 
 def test_max_iter_counts_epochs_and_is_no_failure(rng):
