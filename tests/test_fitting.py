@@ -7,19 +7,22 @@ from collections import Counter
 import joblib
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from tasks import (
     QUICK,
     TASKS,
     X_TEST,
+    D,
     S,
     X,
     fitted,
     of_each_task,
     outputs,
     ragged,
+    sign_of_sum,
     sign_so_far,
     state,
 )
@@ -27,7 +30,10 @@ from tasks import (
 from sklearn_rnn import (
     OutputFeedbackTagger,
     SequenceClassifier,
+    SequenceTagger,
+    _training,
 )
+from sklearn_rnn._base import RecurrentEstimator
 from sklearn_rnn._objective import Objective
 from sklearn_rnn._training import Monitor
 
@@ -47,8 +53,9 @@ def stop_at(monkeypatch, iteration, error):
 
 
 @of_each_task
-def test_early_stopping_keeps_the_best_weights(name, monkeypatch):
-    parameters = {"early_stopping": True, "validation_fraction": 0.2}
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+def test_early_stopping_keeps_the_best_weights(name, solver, monkeypatch):
+    parameters = {"early_stopping": True, "validation_fraction": 0.2, "solver": solver}
     estimator = fitted(name, **parameters)
     scores = estimator.validation_scores_
     assert len(scores) == estimator.n_iter_ == len(estimator.loss_curve_)
@@ -98,12 +105,27 @@ def test_max_iter_is_warned_of(name, solver):
     assert estimator.loss_ == min(estimator.loss_curve_)
 
 
+def test_the_default_of_max_iter_is_warned_of_by_its_number(monkeypatch):
+    monkeypatch.setattr(_training, "ITERATIONS", 2)
+    with pytest.warns(ConvergenceWarning, match="max_iter=2 "):
+        fitted("classifier")
+
+
 @of_each_task
-def test_interrupt_keeps_the_best_weights(name, monkeypatch):
-    curve = fitted(name).loss_curve_[:4]
+def test_all_epochs_of_adam_are_no_lack_of_convergence(name):
+    # warnings are errors
+    estimator = fitted(name, solver="adam", max_iter=2)
+    assert estimator.n_iter_ == len(estimator.loss_curve_) == 2
+    assert estimator.loss_ == min(estimator.loss_curve_)
+
+
+@of_each_task
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+def test_interrupt_keeps_the_best_weights(name, solver, monkeypatch):
+    curve = fitted(name, solver=solver).loss_curve_[:4]
     stop_at(monkeypatch, 4, KeyboardInterrupt)
     with pytest.warns(UserWarning, match="interrupted after 4 iterations"):
-        estimator = fitted(name)
+        estimator = fitted(name, solver=solver)
     assert estimator.loss_curve_ == curve
     assert estimator.loss_ == min(curve)
     assert estimator.score(X, TASKS[name][1](X)) > 0.5
@@ -143,7 +165,122 @@ def test_quiet_by_default(capsys):
     assert capsys.readouterr() == ("", "")
 
 
+# Which solver
+
+
+def test_auto_goes_by_the_number_of_distinct_sequences(monkeypatch):
+    adam, lbfgs = (state(fitted("classifier", solver=solver)) for solver in ("adam", "lbfgs"))
+    monkeypatch.setattr(_training, "MANY", S)
+    assert state(fitted("classifier", solver="auto")) == adam
+    monkeypatch.setattr(_training, "MANY", S + 1)
+    for X_given in (X, np.tile(X, (2, 1, 1))):
+        weight = np.full(len(X_given), S / len(X_given))
+        classifier = clone(TASKS["classifier"][0])
+        assert state(classifier.fit(X_given, sign_of_sum(X_given), weight)) == lbfgs
+
+
+@pytest.mark.parametrize("kind", [SequenceClassifier, SequenceTagger, OutputFeedbackTagger])
+@pytest.mark.parametrize("activation", ["identity", "relu"])
+@pytest.mark.parametrize("size", [1.0, 1e20, 1e120, 1e160, 1e300])
+def test_adam_never_ends_in_what_is_not_finite(kind, activation, size):
+    # sparse features are not standardised
+    rows = np.random.default_rng(0).normal(size=(20, 40, D)) * size
+    y = (rows[..., 0] > 0).astype(int)
+    estimator = kind(4, activation, solver="adam", max_iter=5, random_state=0)
+    before = joblib.hash(vars(estimator))
+    try:
+        estimator.fit(
+            [sparse.csr_array(x) for x in rows], y[:, 0] if kind is SequenceClassifier else y
+        )
+    except ValueError as error:
+        assert size > 1
+        assert re.search("Scale the features.*activation='tanh'", str(error))
+        assert joblib.hash(vars(estimator)) == before
+    else:
+        p = estimator._get_parameters(float)
+        assert all(np.isfinite(value).all() for value in p.values())
+        assert np.isfinite(estimator.loss_curve_).all()
+        assert estimator.loss_ == min(estimator.loss_curve_)
+
+
+# Restarts
+
+
+@of_each_task
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+def test_n_init_keeps_the_best(name, solver, early_stopping, monkeypatch):
+    parameters = {"solver": solver, "early_stopping": early_stopping}
+    drawn = []
+    plain = RecurrentEstimator._seeds
+
+    def seeds(self, rng):
+        drawn.extend(plain(self, rng))
+        return drawn
+
+    monkeypatch.setattr(RecurrentEstimator, "_seeds", seeds)
+    best = fitted(name, n_init=3, **parameters)
+    assert len(set(drawn)) == 3
+    singles = []
+    for seed in drawn:
+        monkeypatch.setattr(RecurrentEstimator, "_seeds", lambda self, rng, seed=seed: [seed])
+        singles.append(fitted(name, **parameters))
+    merits = [max(e.validation_scores_) if early_stopping else -e.loss_ for e in singles]
+    assert state(best) == state(singles[int(np.argmax(merits))])
+
+
+def test_more_restarts_begin_with_the_same():
+    losses = [fitted("classifier", n_init=n).loss_ for n in (1, 2, 4)]
+    assert losses == sorted(losses, reverse=True)
+
+
+@pytest.mark.parametrize("place", [(1, 2), (2, 1), (2, 3)])
+def test_interrupt_ends_the_restarts(place, monkeypatch):
+    plain, runs = Monitor.__call__, []
+
+    def call(self, w, loss):
+        plain(self, w, loss)
+        if self not in runs:
+            runs.append(self)
+        if (len(runs), len(self.loss_curve)) == place:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Monitor, "__call__", call)
+    with pytest.warns(UserWarning, match="interrupted") as caught:
+        estimator = fitted("classifier", n_init=3)
+    assert len(caught) == 1
+    assert len(runs) == place[0]
+    assert estimator.loss_ == min(min(run.loss_curve) for run in runs)
+
+
 # Going on
+
+
+@of_each_task
+def test_warm_start_goes_on_where_it_ended(name, monkeypatch):
+    estimator = fitted(name, warm_start=True, tol=1e-6, max_iter=2000)
+    ended, before = estimator.loss_, outputs(estimator, X_TEST)
+    seen = []
+    plain = Objective.loss_gradient
+
+    def loss_gradient(self, w):
+        seen.append(plain(self, w))
+        return seen[-1]
+
+    monkeypatch.setattr(Objective, "loss_gradient", loss_gradient)
+    # its start, and with it the centre of the penalty, stays what it was
+    estimator.set_params(random_state=5, n_init=3).fit(X, TASKS[name][1](X))
+    assert_allclose(seen[0][0], ended, rtol=1e-9)
+    assert ended * (1 - 1e-2) < estimator.loss_ <= ended * (1 + 1e-9)
+    assert_allclose(outputs(estimator, X_TEST), before, atol=0.05 * np.ptp(before))
+
+
+@of_each_task
+def test_warm_start_goes_on_with_adam(name):
+    estimator = fitted(name, solver="adam", warm_start=True, max_iter=10)
+    before = estimator.loss_
+    estimator.fit(X, TASKS[name][1](X))
+    assert estimator.loss_ < before
 
 
 @of_each_task

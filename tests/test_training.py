@@ -20,10 +20,19 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression, Ridge
 
+from sklearn_rnn._networks import RESERVOIR, SMALL
 from sklearn_rnn._objective import Objective
 from sklearn_rnn._parameters import views
 from sklearn_rnn._solvers import INTERRUPTED, ObjectiveOverflowError
-from sklearn_rnn._training import Monitor, fit_readout, train
+from sklearn_rnn._training import (
+    MANY,
+    Monitor,
+    choose_iterations,
+    choose_solver,
+    choose_start,
+    fit_readout,
+    train,
+)
 
 ALPHA = 0.01
 NETWORKS = {
@@ -38,6 +47,44 @@ def random_objective(network, rng, loss="softmax"):
     lengths = np.tile(LENGTHS, 4)
     shards = make_shards(network, *random_data(network, rng, lengths, loss), lengths)
     return Objective(network, LOSSES[loss], shards, penalty_of(network, ALPHA))
+
+
+@pytest.mark.parametrize(
+    ("solver", "n_sequences", "chosen"),
+    [
+        ("auto", 1, "lbfgs"),
+        ("auto", 1999, "lbfgs"),
+        ("auto", 2000, "adam"),
+        ("auto", 10**6, "adam"),
+        *((solver, n, solver) for solver in ("lbfgs", "adam", "trust-ncg") for n in (1, 10**6)),
+    ],
+)
+def test_choose_solver(solver, n_sequences, chosen):
+    assert choose_solver(solver, n_sequences) == chosen
+
+
+@pytest.mark.parametrize(
+    ("max_iter", "solver", "n_sequences", "chosen"),
+    [
+        (None, "lbfgs", 10, 500),
+        (None, "trust-ncg", 10**6, 500),
+        # as many epochs as make 64,000 sequences, but five at least
+        (None, "adam", 100, 640),
+        (None, "adam", MANY, 32),
+        (None, "adam", 10_000, 6),
+        (None, "adam", 10**6, 5),
+        *((7, solver, n, 7) for solver in ("lbfgs", "adam") for n in (10, 10**6)),
+    ],
+)
+def test_choose_iterations(max_iter, solver, n_sequences, chosen):
+    assert choose_iterations(max_iter, solver, n_sequences) == chosen
+
+
+@pytest.mark.parametrize("per_step", [False, True])
+@pytest.mark.parametrize("sparse_input", [False, True])
+def test_a_reservoir_is_for_labels_of_dense_sequences(per_step, sparse_input):
+    expected = SMALL if per_step or sparse_input else RESERVOIR
+    assert choose_start(per_step, sparse_input) == expected
 
 
 def watch(monitor, losses):
@@ -77,6 +124,18 @@ def test_monitor_keeps_the_weights_of_the_best_score():
     assert watch(monitor, [5, 4, 3, 2, 1]) == 5
     assert monitor.validation_scores == [0.5, 0.8, 0.6, 0.8, 0.7]
     assert_array_equal(monitor.w, [2])
+
+
+def test_monitor_tells_the_merit_of_what_it_keeps():
+    monitor = Monitor(0.0, 5)
+    assert monitor.merit == -np.inf
+    watch(monitor, [5, 3, 4])
+    assert monitor.merit == -3 == -monitor.loss
+    scores = iter([0.5, 0.8, 0.6])
+    monitor = Monitor(0.0, 5, validate=lambda w: next(scores))
+    watch(monitor, [5, 4, 3])
+    assert monitor.merit == 0.8
+    assert monitor.loss == 4
 
 
 def test_monitor_speaks_when_told_to(capsys):
