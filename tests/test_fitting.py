@@ -17,6 +17,7 @@ from tasks import (
     X_TEST,
     D,
     S,
+    T,
     X,
     fitted,
     of_each_task,
@@ -31,9 +32,11 @@ from sklearn_rnn import (
     OutputFeedbackTagger,
     SequenceClassifier,
     SequenceTagger,
+    _base,
     _training,
 )
 from sklearn_rnn._base import RecurrentEstimator
+from sklearn_rnn._networks import RESERVOIR, SMALL
 from sklearn_rnn._objective import Objective
 from sklearn_rnn._training import Monitor
 
@@ -201,6 +204,44 @@ def test_adam_never_ends_in_what_is_not_finite(kind, activation, size):
         assert all(np.isfinite(value).all() for value in p.values())
         assert np.isfinite(estimator.loss_curve_).all()
         assert estimator.loss_ == min(estimator.loss_curve_)
+
+
+# The penalty
+
+
+@of_each_task
+@pytest.mark.parametrize("weighted", [False, True])
+def test_alpha_is_divided_by_the_weight_of_the_sequences(name, weighted, monkeypatch):
+    alphas = []
+    plain = _base.around
+
+    def around(start, shapes, alpha, sparse_input):
+        alphas.append(alpha)
+        return plain(start, shapes, alpha, sparse_input)
+
+    monkeypatch.setattr(_base, "around", around)
+    estimator, label, _ = TASKS[name]
+    sequences, y = ragged(X), label(X)
+    if y.ndim == 2 and y.shape[1] == T:
+        y = [labels[: len(x)] for labels, x in zip(y, sequences)]
+    weight = np.random.default_rng(0).uniform(size=S) if weighted else np.ones(S)
+    clone(estimator).set_params(alpha=0.3).fit(sequences, y, weight)
+    # of steps that are independent of each other every one counts
+    lengths = np.array(list(map(len, sequences)))
+    total = weight @ lengths if name == "teacher forcing" else weight.sum()
+    assert_allclose(alphas, 0.3 / total)
+
+
+@pytest.mark.parametrize("name, start", [("classifier", RESERVOIR), ("tagger", SMALL)])
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+def test_penalty_holds_hidden_weights_to_the_start(name, start, solver):
+    estimator = fitted(name, alpha=1e4, solver=solver, tol=0, n_iter_no_change=50, max_iter=100)
+    network = estimator._network(D, estimator.output_biases_.size)
+    p = network.initial(np.random.RandomState(estimator._seed), start)
+    # these are not folded with the units of the features
+    assert_allclose(estimator.recurrent_weights_[0], p["W_rec0"][0], atol=1e-3)
+    assert_allclose(estimator.output_weights_, 0, atol=1e-2)
+    assert abs(fitted(name, solver=solver).recurrent_weights_[0] - p["W_rec0"][0]).max() > 0.03
 
 
 # Restarts
