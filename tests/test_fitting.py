@@ -206,6 +206,31 @@ def test_adam_never_ends_in_what_is_not_finite(kind, activation, size):
         assert estimator.loss_ == min(estimator.loss_curve_)
 
 
+# The start
+
+
+@pytest.mark.parametrize("solver, n_fits", [("lbfgs", 1), ("trust-ncg", 1), ("adam", 0)])
+@pytest.mark.parametrize("name", ["classifier", "regressor", "tagger", "teacher forcing"])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_output_layer_of_a_reservoir_is_fitted_first(name, solver, n_fits, monkeypatch):
+    calls = []
+    plain = _training.fit_readout
+
+    def fit_readout(*args):
+        calls.append(args)
+        return plain(*args)
+
+    monkeypatch.setattr(_training, "fit_readout", fit_readout)
+    estimator = fitted(name, solver=solver, max_iter=2)
+    expected = n_fits if name in ("classifier", "regressor") else 0
+    assert len(calls) == expected
+    # neither of sparse features, nor if training only goes on
+    y = TASKS[name][1](X)
+    clone(estimator).fit([sparse.csr_array(x) for x in X], y)
+    estimator.set_params(warm_start=True).fit(X, y)
+    assert len(calls) == expected
+
+
 # The penalty
 
 
