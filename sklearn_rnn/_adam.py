@@ -104,7 +104,9 @@ def _run_epoch(objective, p, adam, step_size, epoch, n_epochs):
     losses = []
     for minibatch in objective.minibatches(epoch):
         loss, gradients = minibatch.loss_gradient(p)
-        if not (np.isfinite(loss) and all(np.isfinite(g.sum()) for g in gradients.values())):
+        # of gradients whose squares overflow the moments would, and stay infinite ever after
+        squares = [np.vdot(g, g) for g in gradients.values()]
+        if not np.isfinite([loss, *squares]).all():
             raise FloatingPointError
         left = 1.0 - (epoch + len(losses) / objective.n_minibatches) / n_epochs
         adam.step(gradients, minibatch.rows, step_size * left)

@@ -135,7 +135,7 @@ class RecurrentEstimator(BaseEstimator):
         kind = choose_start(self._per_step, data.is_sparse)
         start = network.initial(np.random.RandomState(seed), kind)
         n = data.target_weight if network.independent_steps else data.sequence_weight
-        penalty = around(start, network.shapes, self.alpha / n, data.is_sparse)
+        penalty = around(start, network.shapes, self.alpha / n, kind.stiffness, data.is_sparse)
         objective = MinibatchObjective(network, self._loss, data, penalty, map_, seed)
         validate = partial(self._held_out_score, objective, watched) if watched else None
         monitor = Monitor(self.tol, self.n_iter_no_change, validate, self.verbose)
@@ -156,7 +156,7 @@ class RecurrentEstimator(BaseEstimator):
         self.validation_scores_ = monitor.validation_scores if self.early_stopping else None
         if result.status == EXHAUSTED:
             warnings.warn(
-                f"Training reached max_iter={self.max_iter} before it converged. Increase "
+                f"Training reached max_iter={self.n_iter_} before it converged. Increase "
                 "max_iter, or increase tol to be content with less.",
                 ConvergenceWarning,
                 stacklevel=6,

@@ -20,7 +20,10 @@ SIZE = 16
 
 @dataclass(frozen=True)
 class Minibatch:
-    """An objective, estimated without bias on one minibatch.
+    """An objective, estimated on one minibatch.
+
+    Without bias, save that weights of sparse features are penalised only where these occur: those
+    of rare ones are held less.
 
     Attributes
     ----------

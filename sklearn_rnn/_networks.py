@@ -25,8 +25,8 @@ class Network(Protocol):
         Name and shape of each parameter. Names of weights start with W, and W_out and c are the
         output layer.
     independent_steps : bool
-        Whether the steps of a sequence are independent given what the network is given, so that
-        each counts as an observation; otherwise each sequence does.
+        Whether the steps of a sequence are independent given the outputs that are fed back, so
+        that the penalty counts each as an observation; otherwise it counts sequences.
     """
 
     shapes: Shapes

@@ -41,6 +41,8 @@ class _OutputFeedback:
     cell : Cell
     """
 
+    independent_steps = True
+
     def __init__(self, n_features, hidden_layer_sizes, n_outputs, cell):
         self.cell = cell
         self.n_layers = len(hidden_layer_sizes)
@@ -124,8 +126,6 @@ class _OutputFeedback:
 class TeacherForced(_OutputFeedback):
     """o_{t-1} is the true previous label, one-hot: no loop over time, all rows at once."""
 
-    independent_steps = True
-
     def forward(self, p, shard):
         A = self._without_feedback(p, shard.X)
         above = self._states_above(p, A)
@@ -178,8 +178,6 @@ class _LabelChain:
 
 class FreeRunning(_OutputFeedback):
     """o_{t-1} is the network's own softmax output: a loop over time, differentiated through it."""
-
-    independent_steps = False
 
     def forward(self, p, shard):
         packing, K = shard.packing, self.n_outputs

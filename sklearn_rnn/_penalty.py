@@ -6,10 +6,6 @@ import numpy as np
 
 from ._parameters import Parameters, Shapes, views
 
-# How much stiffer the hidden weights are held than the output layer. By cross-validation on the
-# training parts of eight sets, 10 to 100 do as well; without it (1) small sets are overfitted.
-HIDDEN = 30.0
-
 
 @dataclass(frozen=True)
 class Penalty:
@@ -65,15 +61,15 @@ class Penalty:
         return product
 
 
-def around(start: Parameters, shapes: Shapes, alpha: float, sparse_input: bool) -> Penalty:
+def around(start: Parameters, shapes: Shapes, alpha: float, stiffness: float, sparse_input: bool):
     """The penalty of training that starts at ``start``.
 
-    The output layer is held to zero by alpha, the hidden weights to the start by `HIDDEN` times
+    The output layer is held to zero by alpha, the hidden weights to the start by stiffness times
     alpha. Weights of sparse features, which are not standardised, are held by alpha alone: of a
-    rare one `HIDDEN` would leave nothing.
+    rare one more would leave nothing.
     """
     weights = [name for name in shapes if name.startswith("W")]
-    strength = dict.fromkeys(weights, HIDDEN * alpha) | {"W_out": alpha}
+    strength = dict.fromkeys(weights, stiffness * alpha) | {"W_out": alpha}
     if sparse_input and "W_in0" in shapes:
         strength["W_in0"] = alpha
     centre = {name: start[name] for name in weights} | {"W_out": np.zeros(shapes["W_out"])}

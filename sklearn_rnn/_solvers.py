@@ -125,7 +125,8 @@ def minimise(
     max_iter : int
         Iterations (of Adam: epochs) at most.
     callback : callable, optional
-        Called after each iteration as ``callback(w, loss)``; it may raise StopIteration.
+        Called after each iteration as ``callback(w, loss)`` with where it ended, of the other
+        solvers than Adam the best so far; it may raise StopIteration.
 
     Returns
     -------
@@ -141,16 +142,21 @@ def minimise(
     """
     best = optimize.OptimizeResult(x=w0, fun=np.inf, nit=0, status=CONVERGED)
 
-    def improve(result):
+    def is_finite(result):
         # of gradients that overflow in its sums scipy makes a step to NaN
-        if result.fun < best.fun and np.isfinite(result.x).all():
+        return np.isfinite(result.fun) and np.isfinite(result.x).all()
+
+    def improve(result):
+        if result.fun < best.fun and is_finite(result):
             best.x, best.fun = result.x.copy(), float(result.fun)
 
     def keep(intermediate_result):
         best.nit += 1
         improve(intermediate_result)
         if callback is not None:
-            callback(best.x, best.fun)
+            # an epoch of Adam may end at a greater loss and yet at a better validation score
+            now = intermediate_result if is_finite(intermediate_result) else best
+            callback(now.x.copy(), float(now.fun))
 
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # `_Guarded` looks for it

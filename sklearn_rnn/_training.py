@@ -10,7 +10,7 @@ from ._objective import QUIET, Objective
 from ._parameters import ravel, views
 from ._penalty import around
 from ._solvers import INTERRUPTED, minimise
-from ._start import RESERVOIR, SMALL
+from ._start import RESERVOIR, SMALL, SPARSE
 
 # From this many sequences on, Adam is quicker than methods that look at all of them for one step.
 MANY = 2000
@@ -42,7 +42,9 @@ def choose_start(per_step, sparse_input):
     A label for a whole sequence is told from what the dynamics make of dense input: there a
     reservoir is a good start. Labels of steps, and rare features, are better learnt from near zero.
     """
-    return SMALL if per_step or sparse_input else RESERVOIR
+    if sparse_input:
+        return SPARSE
+    return SMALL if per_step else RESERVOIR
 
 
 class Monitor:
@@ -144,7 +146,8 @@ def fit_readout(objective: Objective, w: np.ndarray, max_iter: int) -> OptimizeR
     shapes = objective.network.shapes
     linear = HiddenFeedback(shapes["W_out"][0], (), shapes["W_out"][1], None, False, ())
     alpha = objective.penalty.strength["W_out"]
-    penalty = around(dict.fromkeys(linear.shapes, 0.0), linear.shapes, alpha, sparse_input=False)
+    zero = dict.fromkeys(linear.shapes, 0.0)
+    penalty = around(zero, linear.shapes, alpha, stiffness=1.0, sparse_input=False)
     readout = Objective(linear, objective.loss, shards, penalty, objective.map)
     everything = views(w, shapes)
     result = minimise(readout, ravel(everything, linear.shapes), "lbfgs", max_iter)

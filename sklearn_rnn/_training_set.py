@@ -1,4 +1,4 @@
-"""What is trained on: sequences, targets, weights; standardised, in shards or minibatches."""
+"""What is trained on: sequences, targets and weights, standardised, in shards or minibatches."""
 
 import numpy as np
 from scipy import sparse

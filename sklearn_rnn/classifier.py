@@ -20,9 +20,12 @@ class SequenceClassifier(ClassifierMixin, LabelMixin, SequenceMixin, RecurrentEs
         o = \operatorname{softmax}(\operatorname{pool}(h_1, \dots, h_T) W_{out} + c), \qquad
         h_0 = 0.
 
-    Training minimises the mean cross-entropy over all sequences plus an L2 penalty by a
-    quasi-Newton method: there is no learning rate. It starts from a reservoir [1]_ whose output
-    layer is fitted first. Dense features are standardised within, so they need not be scaled.
+    Training minimises the mean cross-entropy over all sequences plus an L2 penalty, by L-BFGS or,
+    with many sequences, by Adam [1]_: there is no learning rate to choose. With dense features it
+    starts from a reservoir [2]_ [3]_, whose output layer is fitted first (Adam fits all at once);
+    with sparse ones near zero, where features are learnt rather than drawn [4]_. The penalty pulls
+    the hidden weights back to the start [5]_. Dense features are standardised within, so they need
+    not be scaled.
 
     Parameters
     ----------
@@ -38,14 +41,26 @@ class SequenceClassifier(ClassifierMixin, LabelMixin, SequenceMixin, RecurrentEs
     features_per_step : int, default=1
         In a 2-D X, where a row is a sequence: how many columns make one step. The columns hold all
         features of the first step, then all of the second, and so on.
-    solver : {"lbfgs", "trust-ncg"}, default="lbfgs"
-        Method of :func:`scipy.optimize.minimize`. "trust-ncg" is a Newton method with Gauss-Newton
-        products: dearer iterations, for hard optimisation such as long lags.
+    solver : {"auto", "lbfgs", "adam", "trust-ncg"}, default="auto"
+        Method of :func:`scipy.optimize.minimize`. "auto" is "adam" from 2,000 distinct sequences
+        on, else "lbfgs".
+
+        - "lbfgs" is a quasi-Newton method, which looks at all sequences for every step.
+        - "adam" (Kingma & Ba 2015) goes through minibatches of 16 whole sequences. There is no
+          learning rate to choose: the step size is the same for all data and falls linearly to zero
+          over `max_iter` epochs. The loss that it reports is the mean over an epoch.
+        - "trust-ncg" is a Newton method with Gauss-Newton products: dearer iterations, for hard
+          optimisation such as long lags.
     alpha : float, default=0.1
-        L2 penalty of the weights (not the biases), divided by the sum of the sample weights.
-    max_iter : int, default=200
-        Iterations of the solver at most.
-    tol : float, default=1e-3
+        L2 penalty of the weights (not the biases), divided by the sum of the sample weights. It
+        pulls the output layer to zero and, 30 times as strongly, the hidden weights to where
+        training starts (Li et al. 2018); the input weights of sparse features no more strongly than
+        the output layer.
+    max_iter : int, default=None
+        Iterations of the solver at most, each of which sees all sequences about once ("trust-ncg":
+        several times). None is 500, and for "adam" as many epochs as make about 64,000 sequences,
+        at least 5.
+    tol : float, default=1e-4
         Training has converged when the loss (or the validation score) has not improved by `tol` for
         `n_iter_no_change` iterations in a row.
     class_weight : dict, "balanced" or None, default=None
@@ -57,12 +72,16 @@ class SequenceClassifier(ClassifierMixin, LabelMixin, SequenceMixin, RecurrentEs
         Share of the sequences that early stopping holds out.
     n_iter_no_change : int, default=10
         Iterations without an improvement by `tol` before training stops.
+    n_init : int, default=1
+        How often to train, each time from other starting weights. What is kept is the best by
+        validation score or, without early stopping, by penalised loss.
     warm_start : bool, default=False
-        Whether `fit` continues from the weights of the last fit.
+        Whether `fit` continues from the weights of the last fit, in one run whatever `n_init` is.
+        The penalty goes on pulling to where that fit had started.
     n_jobs : int, default=None
         Threads, as joblib counts them. They change the time only, never the result.
     random_state : int, RandomState instance or None, default=None
-        Determines the starting weights and what early stopping holds out.
+        Determines the starting weights, the minibatches and what early stopping holds out.
     verbose : int, default=0
         Whether to print the loss of each iteration.
 
@@ -102,8 +121,15 @@ class SequenceClassifier(ClassifierMixin, LabelMixin, SequenceMixin, RecurrentEs
 
     References
     ----------
-    .. [1] M. Lukosevicius (2012). A practical guide to applying echo state networks. Neural
+    .. [1] D. P. Kingma, J. Ba (2015). Adam: a method for stochastic optimization. ICLR.
+    .. [2] H. Jaeger (2001). The "echo state" approach to analysing and training recurrent neural
+       networks. GMD Report 148.
+    .. [3] M. Lukosevicius (2012). A practical guide to applying echo state networks. Neural
        Networks: Tricks of the Trade.
+    .. [4] L. Chizat, E. Oyallon, F. Bach (2019). On lazy training in differentiable programming.
+       NeurIPS.
+    .. [5] X. Li, Y. Grandvalet, F. Davoine (2018). Explicit inductive bias for transfer learning
+       with convolutional networks. ICML.
 
     Examples
     --------
@@ -135,7 +161,7 @@ class SequenceClassifier(ClassifierMixin, LabelMixin, SequenceMixin, RecurrentEs
         solver="auto",
         alpha=0.1,
         max_iter=None,
-        tol=1e-3,
+        tol=3e-4,
         class_weight=None,
         early_stopping=False,
         validation_fraction=0.1,

@@ -12,10 +12,14 @@ from scipy import sparse
 
 from sklearn_rnn._cells import CELLS
 from sklearn_rnn._losses import SoftmaxCrossEntropy, SquaredError
+from sklearn_rnn._minibatches import MinibatchObjective
 from sklearn_rnn._networks import HiddenFeedback
 from sklearn_rnn._output_feedback import FreeRunning, TeacherForced
 from sklearn_rnn._parameters import ravel, size, views
+from sklearn_rnn._penalty import around
 from sklearn_rnn._sharding import cut, normalise_weights
+from sklearn_rnn._start import RESERVOIR
+from sklearn_rnn._training_set import TrainingSet
 
 LOSSES = {"softmax": SoftmaxCrossEntropy(), "squared": SquaredError()}
 OUTPUT_FEEDBACK = {"teacher": TeacherForced, "free": FreeRunning}
@@ -57,10 +61,16 @@ def is_per_step(network):
 
 def random_parameters(network, rng):
     """Where training starts, but with an output layer; as one flat vector."""
-    p = network.initial(rng)
+    p = network.initial(rng, RESERVOIR)
     for name in ("W_out", "c"):
         p[name] = rng.standard_normal(network.shapes[name])
     return ravel(p, network.shapes)
+
+
+def penalty_of(network, alpha, sparse_input=False):
+    """A penalty around a start that is always the same, and not the one of `random_parameters`."""
+    start = network.initial(np.random.RandomState(0), RESERVOIR)
+    return around(start, network.shapes, alpha, RESERVOIR.stiffness, sparse_input)
 
 
 def random_data(network, rng, lengths=LENGTHS, loss="softmax"):
@@ -84,6 +94,16 @@ def make_shards(network, X, y, weight, lengths=LENGTHS, dtype=np.float64, csr=Fa
     shards = cut(X, lengths, is_per_step(network), y, weight)
     normalise_weights(shards)
     return shards
+
+
+def minibatch_objective(
+    network, X, y, weight, lengths, loss="softmax", alpha=0.1, members=None, seed=0
+):
+    """What the solver "adam" sees; X may be CSR."""
+    members = np.arange(len(lengths)) if members is None else members
+    data = TrainingSet(X, lengths, y, weight, is_per_step(network), K, members)
+    penalty = penalty_of(network, alpha, sparse.issparse(X))
+    return MinibatchObjective(network, LOSSES[loss], data, penalty, map, seed)
 
 
 def random_shard(network, rng, lengths=LENGTHS, loss="softmax"):

@@ -34,6 +34,7 @@ def expected_failures(estimator):
     [
         SequenceClassifier(),
         SequenceClassifier(4, bidirectional=True, pooling="last", **QUICK),
+        SequenceClassifier(4, solver="adam", max_iter=10),
         SequenceRegressor(),
         SequenceRegressor((6, 4)),
         SequenceTagger(),

@@ -1,5 +1,6 @@
 """The estimators as a user meets them: fit, predict, score."""
 
+import inspect
 import warnings
 from itertools import product
 
@@ -52,6 +53,7 @@ VARIANTS = [
     {"hidden_layer_sizes": (6, 4)},
     {"bidirectional": True},
     {"solver": "trust-ncg"},
+    {"solver": "adam"},
     {"pooling": "last"},
     {"pooling": ("mean", "max")},
 ]
@@ -81,6 +83,36 @@ def test_loss_falls_to_loss_(name):
     assert estimator.loss_ == estimator.loss_curve_[-1]
     assert estimator.n_iter_ == len(estimator.loss_curve_)
     assert estimator.validation_scores_ is None
+
+
+# Parameters of training
+
+TRAINING = {
+    "solver": "auto",
+    "alpha": 0.1,
+    "max_iter": None,
+    "tol": 3e-4,
+    "early_stopping": False,
+    "validation_fraction": 0.1,
+    "n_iter_no_change": 10,
+    "n_init": 1,
+    "warm_start": False,
+    "n_jobs": None,
+    "random_state": None,
+    "verbose": 0,
+}
+
+
+@pytest.mark.parametrize(
+    "kind", [SequenceTagger, SequenceClassifier, SequenceRegressor, OutputFeedbackTagger]
+)
+def test_training_has_the_same_parameters_everywhere(kind):
+    defaults = {p.name: p.default for p in inspect.signature(kind).parameters.values()}
+    defaults.pop("class_weight", None)
+    if kind is OutputFeedbackTagger:
+        assert defaults["alpha"] == 0.3  # where every step counts
+        defaults["alpha"] = TRAINING["alpha"]
+    assert list(defaults.items())[-len(TRAINING) :] == list(TRAINING.items())
 
 
 # Fitted attributes
@@ -297,11 +329,31 @@ def test_learns_in_float32(name):
 
 # Determinism
 
+of_each_kind_of_solver = pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+
 
 @of_each_task
+@of_each_kind_of_solver
 @pytest.mark.parametrize("other", [{}, {"n_jobs": 2}], ids=["the same", "n_jobs=2"])
-def test_same_seed_same_weights(name, other):
-    assert state(fitted(name)) == state(fitted(name, **other))
+def test_same_seed_same_weights(name, solver, other):
+    assert state(fitted(name, solver=solver)) == state(fitted(name, solver=solver, **other))
+
+
+@of_each_task
+@of_each_kind_of_solver
+def test_order_of_sequences_does_not_matter(name, solver):
+    order = np.random.default_rng(0).permutation(S)
+    assert state(fitted(name, X[order], solver=solver)) == state(fitted(name, solver=solver))
+
+
+@of_each_task
+@of_each_kind_of_solver
+def test_weight_two_is_twice_and_weight_zero_is_absent(name, solver):
+    estimator, label, _ = TASKS[name]
+    weight = np.arange(S) % 3
+    weighted = clone(estimator).set_params(solver=solver).fit(X, label(X), weight)
+    repeated = fitted(name, np.repeat(X, weight, axis=0), solver=solver)
+    assert state(weighted) == state(repeated)
 
 
 @pytest.mark.parametrize("name", ["classifier", "tagger"])

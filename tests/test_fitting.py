@@ -7,19 +7,23 @@ from collections import Counter
 import joblib
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from tasks import (
     QUICK,
     TASKS,
     X_TEST,
+    D,
     S,
+    T,
     X,
     fitted,
     of_each_task,
     outputs,
     ragged,
+    sign_of_sum,
     sign_so_far,
     state,
 )
@@ -27,8 +31,13 @@ from tasks import (
 from sklearn_rnn import (
     OutputFeedbackTagger,
     SequenceClassifier,
+    SequenceTagger,
+    _base,
+    _training,
 )
+from sklearn_rnn._base import RecurrentEstimator
 from sklearn_rnn._objective import Objective
+from sklearn_rnn._start import RESERVOIR, SMALL
 from sklearn_rnn._training import Monitor
 
 # Stopping
@@ -47,8 +56,9 @@ def stop_at(monkeypatch, iteration, error):
 
 
 @of_each_task
-def test_early_stopping_keeps_the_best_weights(name, monkeypatch):
-    parameters = {"early_stopping": True, "validation_fraction": 0.2}
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+def test_early_stopping_keeps_the_best_weights(name, solver, monkeypatch):
+    parameters = {"early_stopping": True, "validation_fraction": 0.2, "solver": solver}
     estimator = fitted(name, **parameters)
     scores = estimator.validation_scores_
     assert len(scores) == estimator.n_iter_ == len(estimator.loss_curve_)
@@ -98,12 +108,27 @@ def test_max_iter_is_warned_of(name, solver):
     assert estimator.loss_ == min(estimator.loss_curve_)
 
 
+def test_the_default_of_max_iter_is_warned_of_by_its_number(monkeypatch):
+    monkeypatch.setattr(_training, "ITERATIONS", 2)
+    with pytest.warns(ConvergenceWarning, match="max_iter=2 "):
+        fitted("classifier")
+
+
 @of_each_task
-def test_interrupt_keeps_the_best_weights(name, monkeypatch):
-    curve = fitted(name).loss_curve_[:4]
+def test_all_epochs_of_adam_are_no_lack_of_convergence(name):
+    # warnings are errors
+    estimator = fitted(name, solver="adam", max_iter=2)
+    assert estimator.n_iter_ == len(estimator.loss_curve_) == 2
+    assert estimator.loss_ == min(estimator.loss_curve_)
+
+
+@of_each_task
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+def test_interrupt_keeps_the_best_weights(name, solver, monkeypatch):
+    curve = fitted(name, solver=solver).loss_curve_[:4]
     stop_at(monkeypatch, 4, KeyboardInterrupt)
     with pytest.warns(UserWarning, match="interrupted after 4 iterations"):
-        estimator = fitted(name)
+        estimator = fitted(name, solver=solver)
     assert estimator.loss_curve_ == curve
     assert estimator.loss_ == min(curve)
     assert estimator.score(X, TASKS[name][1](X)) > 0.5
@@ -143,7 +168,185 @@ def test_quiet_by_default(capsys):
     assert capsys.readouterr() == ("", "")
 
 
+# Which solver
+
+
+def test_auto_goes_by_the_number_of_distinct_sequences(monkeypatch):
+    adam, lbfgs = (state(fitted("classifier", solver=solver)) for solver in ("adam", "lbfgs"))
+    monkeypatch.setattr(_training, "MANY", S)
+    assert state(fitted("classifier", solver="auto")) == adam
+    monkeypatch.setattr(_training, "MANY", S + 1)
+    for X_given in (X, np.tile(X, (2, 1, 1))):
+        weight = np.full(len(X_given), S / len(X_given))
+        classifier = clone(TASKS["classifier"][0])
+        assert state(classifier.fit(X_given, sign_of_sum(X_given), weight)) == lbfgs
+
+
+@pytest.mark.parametrize("kind", [SequenceClassifier, SequenceTagger, OutputFeedbackTagger])
+@pytest.mark.parametrize("activation", ["identity", "relu"])
+@pytest.mark.parametrize("size", [1.0, 1e20, 1e120, 1e160, 1e300])
+def test_adam_never_ends_in_what_is_not_finite(kind, activation, size):
+    # sparse features are not standardised
+    rows = np.random.default_rng(0).normal(size=(20, 40, D)) * size
+    y = (rows[..., 0] > 0).astype(int)
+    estimator = kind(4, activation, solver="adam", max_iter=5, random_state=0)
+    before = joblib.hash(vars(estimator))
+    try:
+        estimator.fit(
+            [sparse.csr_array(x) for x in rows], y[:, 0] if kind is SequenceClassifier else y
+        )
+    except ValueError as error:
+        assert size > 1
+        assert re.search("Scale the features.*activation='tanh'", str(error))
+        assert joblib.hash(vars(estimator)) == before
+    else:
+        p = estimator._get_parameters(float)
+        assert all(np.isfinite(value).all() for value in p.values())
+        assert np.isfinite(estimator.loss_curve_).all()
+        assert estimator.loss_ == min(estimator.loss_curve_)
+
+
+# The start
+
+
+@pytest.mark.parametrize("solver, n_fits", [("lbfgs", 1), ("trust-ncg", 1), ("adam", 0)])
+@pytest.mark.parametrize("name", ["classifier", "regressor", "tagger", "teacher forcing"])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_output_layer_of_a_reservoir_is_fitted_first(name, solver, n_fits, monkeypatch):
+    calls = []
+    plain = _training.fit_readout
+
+    def fit_readout(*args):
+        calls.append(args)
+        return plain(*args)
+
+    monkeypatch.setattr(_training, "fit_readout", fit_readout)
+    estimator = fitted(name, solver=solver, max_iter=2)
+    expected = n_fits if name in ("classifier", "regressor") else 0
+    assert len(calls) == expected
+    # neither of sparse features, nor if training only goes on
+    y = TASKS[name][1](X)
+    clone(estimator).fit([sparse.csr_array(x) for x in X], y)
+    estimator.set_params(warm_start=True).fit(X, y)
+    assert len(calls) == expected
+
+
+# The penalty
+
+
+@of_each_task
+@pytest.mark.parametrize("weighted", [False, True])
+def test_alpha_is_divided_by_the_weight_of_the_sequences(name, weighted, monkeypatch):
+    alphas = []
+    plain = _base.around
+
+    def around(start, shapes, alpha, *rest):
+        alphas.append(alpha)
+        return plain(start, shapes, alpha, *rest)
+
+    monkeypatch.setattr(_base, "around", around)
+    estimator, label, _ = TASKS[name]
+    sequences, y = ragged(X), label(X)
+    if y.ndim == 2 and y.shape[1] == T:
+        y = [labels[: len(x)] for labels, x in zip(y, sequences)]
+    weight = np.random.default_rng(0).uniform(size=S) if weighted else np.ones(S)
+    clone(estimator).set_params(alpha=0.3).fit(sequences, y, weight)
+    # of steps that are independent, given what is fed back, every one counts
+    lengths = np.array(list(map(len, sequences)))
+    total = weight @ lengths if name in ("teacher forcing", "free running") else weight.sum()
+    assert_allclose(alphas, 0.3 / total)
+
+
+@pytest.mark.parametrize("name, start", [("classifier", RESERVOIR), ("tagger", SMALL)])
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+def test_penalty_holds_hidden_weights_to_the_start(name, start, solver):
+    estimator = fitted(name, alpha=1e4, solver=solver, tol=0, n_iter_no_change=50, max_iter=100)
+    network = estimator._network(D, estimator.output_biases_.size)
+    p = network.initial(np.random.RandomState(estimator._seed), start)
+    # these are not folded with the units of the features
+    assert_allclose(estimator.recurrent_weights_[0], p["W_rec0"][0], atol=1e-3)
+    assert_allclose(estimator.output_weights_, 0, atol=1e-2)
+    assert abs(fitted(name, solver=solver).recurrent_weights_[0] - p["W_rec0"][0]).max() > 0.03
+
+
+# Restarts
+
+
+@of_each_task
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+def test_n_init_keeps_the_best(name, solver, early_stopping, monkeypatch):
+    parameters = {"solver": solver, "early_stopping": early_stopping}
+    drawn = []
+    plain = RecurrentEstimator._seeds
+
+    def seeds(self, rng):
+        drawn.extend(plain(self, rng))
+        return drawn
+
+    monkeypatch.setattr(RecurrentEstimator, "_seeds", seeds)
+    best = fitted(name, n_init=3, **parameters)
+    assert len(set(drawn)) == 3
+    singles = []
+    for seed in drawn:
+        monkeypatch.setattr(RecurrentEstimator, "_seeds", lambda self, rng, seed=seed: [seed])
+        singles.append(fitted(name, **parameters))
+    merits = [max(e.validation_scores_) if early_stopping else -e.loss_ for e in singles]
+    assert state(best) == state(singles[int(np.argmax(merits))])
+
+
+def test_more_restarts_begin_with_the_same():
+    losses = [fitted("classifier", n_init=n).loss_ for n in (1, 2, 4)]
+    assert losses == sorted(losses, reverse=True)
+
+
+@pytest.mark.parametrize("place", [(1, 2), (2, 1), (2, 3)])
+def test_interrupt_ends_the_restarts(place, monkeypatch):
+    plain, runs = Monitor.__call__, []
+
+    def call(self, w, loss):
+        plain(self, w, loss)
+        if self not in runs:
+            runs.append(self)
+        if (len(runs), len(self.loss_curve)) == place:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Monitor, "__call__", call)
+    with pytest.warns(UserWarning, match="interrupted") as caught:
+        estimator = fitted("classifier", n_init=3)
+    assert len(caught) == 1
+    assert len(runs) == place[0]
+    assert estimator.loss_ == min(min(run.loss_curve) for run in runs)
+
+
 # Going on
+
+
+@of_each_task
+def test_warm_start_goes_on_where_it_ended(name, monkeypatch):
+    estimator = fitted(name, warm_start=True, tol=1e-6, max_iter=2000)
+    ended, before = estimator.loss_, outputs(estimator, X_TEST)
+    seen = []
+    plain = Objective.loss_gradient
+
+    def loss_gradient(self, w):
+        seen.append(plain(self, w))
+        return seen[-1]
+
+    monkeypatch.setattr(Objective, "loss_gradient", loss_gradient)
+    # its start, and with it the centre of the penalty, stays what it was
+    estimator.set_params(random_state=5, n_init=3).fit(X, TASKS[name][1](X))
+    assert_allclose(seen[0][0], ended, rtol=1e-9)
+    assert ended * (1 - 1e-2) < estimator.loss_ <= ended * (1 + 1e-9)
+    assert_allclose(outputs(estimator, X_TEST), before, atol=0.05 * np.ptp(before))
+
+
+@of_each_task
+def test_warm_start_goes_on_with_adam(name):
+    estimator = fitted(name, solver="adam", warm_start=True, max_iter=10)
+    before = estimator.loss_
+    estimator.fit(X, TASKS[name][1](X))
+    assert estimator.loss_ < before
 
 
 @of_each_task

@@ -22,6 +22,7 @@ from derivatives import (
     hidden_feedback,
     make_shards,
     output_feedback,
+    penalty_of,
     random_data,
     random_parameters,
     random_shard,
@@ -33,9 +34,10 @@ from scipy.special import expit, log_softmax, softmax
 from sklearn_rnn._cells import CELLS
 from sklearn_rnn._networks import HiddenFeedback
 from sklearn_rnn._objective import Objective
-from sklearn_rnn._output_feedback import previous_labels
+from sklearn_rnn._output_feedback import FreeRunning, TeacherForced, previous_labels
 from sklearn_rnn._packing import Packing
 from sklearn_rnn._parameters import ravel, views
+from sklearn_rnn._start import RESERVOIR, SMALL
 
 FUNCTIONS = {
     "tanh": np.tanh,
@@ -71,7 +73,8 @@ CASES = [(name, "softmax") for name in NETWORKS] + [(name, "squared") for name i
 @pytest.mark.parametrize(("name", "loss"), CASES)
 def test_gradient(name, loss, rng):
     network = NETWORKS[name]()
-    objective = Objective(network, LOSSES[loss], [random_shard(network, rng, loss=loss)], 0.0)
+    shards = [random_shard(network, rng, loss=loss)]
+    objective = Objective(network, LOSSES[loss], shards, penalty_of(network, 0.0))
     assert_gradient(objective.loss_gradient, random_parameters(network, rng), rng)
 
 
@@ -100,7 +103,8 @@ def test_gauss_newton(name, loss, rng):
 @pytest.mark.parametrize("name", [n for n in NETWORKS if not ("relu" in n or "max" in n)])
 def test_gradient_by_central_differences(name, rng):
     network = NETWORKS[name]()
-    objective = Objective(network, LOSSES["softmax"], [random_shard(network, rng, SHORT)], 0.0)
+    shards = [random_shard(network, rng, SHORT)]
+    objective = Objective(network, LOSSES["softmax"], shards, penalty_of(network, 0.0))
     w = random_parameters(network, rng)
     assert_gradient(objective.loss_gradient, w, rng, central_difference, tolerance=1e-6)
 
@@ -152,14 +156,37 @@ def test_data_and_parameters_are_left_alone(name, rng):
         assert_array_equal(array, copy)
 
 
+@pytest.mark.parametrize("start", [RESERVOIR, SMALL])
 @pytest.mark.parametrize("name", NETWORKS)
-def test_initial_parameters(name, rng, seed):
+def test_initial_parameters(name, start, seed):
     network = NETWORKS[name]()
-    p, again = (network.initial(np.random.default_rng(seed)) for _ in range(2))
+    p, again = (network.initial(np.random.RandomState(seed), start) for _ in range(2))
     assert {name: value.shape for name, value in p.items()} == network.shapes
     # the first loss is that of a constant guess
     assert not p["W_out"].any() and not p["c"].any()
     assert_array_equal(ravel(p, network.shapes), ravel(again, network.shapes))
+
+
+@pytest.mark.parametrize("start", [RESERVOIR, SMALL])
+def test_start_sets_the_scale_of_the_first_layer_and_of_the_feedback(start, seed):
+    rng, n = np.random.RandomState(seed), 100
+    p = HiddenFeedback(n, [n, n], K, CELLS["tanh"], False, ()).initial(rng, start)
+    X = rng.standard_normal((1000, n))
+    assert_allclose((X @ p["W_in0"]).std(), start.gain, rtol=0.1)
+    assert_allclose((X @ p["W_in1"]).std(), 1.0, rtol=0.1)
+    for i in range(2):
+        W_rec = p[f"W_rec{i}"][0]
+        assert_allclose(W_rec @ W_rec.T, start.radius**2 * np.eye(n), atol=1e-12)
+    for kind in (TeacherForced, FreeRunning):
+        p = kind(n, [n], n, CELLS["tanh"]).initial(rng, start)
+        assert_allclose((X @ p["W_in0"]).std(), start.gain, rtol=0.1)
+        assert_allclose(p["W_fb"].std(), start.radius, rtol=0.1)
+
+
+def test_steps_are_independent_given_what_is_fed_back():
+    assert TeacherForced.independent_steps
+    assert FreeRunning.independent_steps
+    assert not HiddenFeedback.independent_steps
 
 
 def hidden_states(x, W_in, W_rec, b, f):

@@ -16,6 +16,7 @@ from derivatives import (
     is_per_step,
     make_shards,
     n_parameters,
+    penalty_of,
     random_data,
     random_parameters,
 )
@@ -23,7 +24,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from sklearn_rnn import _sharding
 from sklearn_rnn._objective import Objective
-from sklearn_rnn._parameters import penalised, ravel
 
 ALPHA = 0.1
 
@@ -39,7 +39,8 @@ def fine_cut(monkeypatch):
 
 
 def make_objective(network, data, loss="softmax", lengths=LENGTHS, alpha=ALPHA, **options):
-    return Objective(network, LOSSES[loss], make_shards(network, *data, lengths, **options), alpha)
+    shards = make_shards(network, *data, lengths, **options)
+    return Objective(network, LOSSES[loss], shards, penalty_of(network, alpha))
 
 
 def verbs(objective, w, v):
@@ -72,7 +73,7 @@ def test_gauss_newton(name, loss, rng, fine_cut):
         lambda w: np.concatenate([forward(w) for forward in forwards]),
         lambda Z: LOSSES[loss].loss_gradient(y, Z, weight)[1],
         w,
-        penalty=ALPHA * penalised(network.shapes),
+        penalty=objective.penalty.product(np.ones(len(w))),
     )
 
 
@@ -101,24 +102,22 @@ def test_threads_change_no_bit(name, rng, fine_cut):
     for n_jobs in (None, 2):
         with _sharding.shard_map(n_jobs) as map_:
             shards = make_shards(network, *data)
-            results.append(verbs(Objective(network, LOSSES["softmax"], shards, ALPHA, map_), w, v))
+            penalty = penalty_of(network, ALPHA)
+            objective = Objective(network, LOSSES["softmax"], shards, penalty, map_)
+            results.append(verbs(objective, w, v))
     assert_array_equal(*results)
 
 
 @parametrize_networks
-def test_penalty_is_of_the_weights_alone(name, rng):
+def test_penalty_is_added(name, rng):
     network = NETWORKS[name]()
     data, w = random_data(network, rng), random_parameters(network, rng)
     v = rng.standard_normal(len(w))
-    free, penalised_ = (verbs(make_objective(network, data, alpha=alpha), w, v) for alpha in (0, 3))
-    is_weight = ravel(
-        {name: np.full(shape, name[0] == "W") for name, shape in network.shapes.items()},
-        network.shapes,
-    )
-    assert 0 < is_weight.sum() < len(w)
-    value = 1.5 * (w[is_weight] ** 2).sum()
-    expected = np.concatenate([[value], 3 * is_weight * w, 3 * is_weight * v])
-    assert_allclose(penalised_ - free, expected, rtol=1e-10, atol=1e-12)
+    free, penalised = (verbs(make_objective(network, data, alpha=alpha), w, v) for alpha in (0, 3))
+    penalty = penalty_of(network, 3)
+    value, gradient = penalty.loss_gradient(w)
+    expected = np.concatenate([[value], gradient, penalty.product(v)])
+    assert_allclose(penalised - free, expected, rtol=1e-10, atol=1e-12)
 
 
 def of_sequences(data, lengths, chosen):

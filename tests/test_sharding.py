@@ -9,7 +9,7 @@ from scipy import sparse
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from sklearn_rnn import _sharding
-from sklearn_rnn._sharding import cut, normalise_weights, shard_map
+from sklearn_rnn._sharding import cut, normalise_weights, pack, sequence_weight, shard_map
 
 some_lengths = st.lists(st.integers(1, 40), min_size=1, max_size=30).map(np.array)
 
@@ -108,6 +108,34 @@ def test_normalise_weights():
     assert_allclose(sum(shard.weight.sum() for shard in shards), 1.0)
     for shard, weight in zip(shards, before):
         assert_allclose(shard.weight, weight / total)
+
+
+def test_sequence_weight():
+    lengths = np.tile([1, 4, 2, 7, 5], 3)
+    # of a sequence it is the mean over its steps, however long it is
+    steps = np.tile([3.0, *[0, 2, 2, 4], *[1, 1], *[0] * 7, *range(5)], 3)
+    shards = cut(np.ones((57, 1)), lengths, True, weight=steps)
+    assert len(shards) > 1
+    assert_allclose(sequence_weight(shards, True), 3 * (3 + 2 + 1 + 0 + 2))
+    shards = cut(np.ones((57, 1)), lengths, False, weight=np.arange(15.0))
+    assert_allclose(sequence_weight(shards, False), np.arange(15).sum())
+
+
+@pytest.mark.parametrize("per_step", [False, True])
+def test_pack(per_step):
+    lengths = np.array([2, 5, 1, 5])
+    sequence, step = owner(lengths)
+    X, y = np.stack([sequence, step], axis=1), np.arange(13 if per_step else 4)
+    starts = np.cumsum(lengths) - lengths
+    shard = pack(X, starts, lengths, per_step, y, y + 0.5, np.array([2, 3, 1]))
+    # longest first, of equal length in the order they came
+    assert_array_equal(shard.packing.lengths, [5, 5, 1])
+    assert_array_equal(shard.X[:3], [[3, 0], [1, 0], [2, 0]])
+    assert_array_equal(shard.X[3:], [[s, t] for t in range(1, 5) for s in (3, 1)])
+    rows = starts[shard.X[:, 0]] + shard.X[:, 1]
+    assert_array_equal(shard.targets, rows if per_step else [3, 1, 2])
+    assert_array_equal(shard.y, shard.targets)
+    assert_array_equal(shard.weight, shard.targets + 0.5)
 
 
 def blas_threads():

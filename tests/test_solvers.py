@@ -3,11 +3,15 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.optimize import OptimizeResult
 
-from sklearn_rnn._solvers import INTERRUPTED, SOLVERS, ObjectiveOverflowError, minimise
+from sklearn_rnn import _solvers
+from sklearn_rnn._solvers import INTERRUPTED, ObjectiveOverflowError, minimise
 
 MAX_ITER = 300
-parametrize_solvers = pytest.mark.parametrize("solver", SOLVERS)
+# those that need no minibatches
+DETERMINISTIC = ["lbfgs", "trust-ncg"]
+parametrize_solvers = pytest.mark.parametrize("solver", DETERMINISTIC)
 
 
 class Quadratic:
@@ -188,6 +192,22 @@ def test_overflow_in_the_solver_itself_is_refused(solver):
     # scipy's would step to NaN, or go round in conjugate gradients for ever
     with pytest.raises(ObjectiveOverflowError, match="Scale the features"):
         minimise(Steep(), np.zeros(2), solver, MAX_ITER)
+
+
+@pytest.mark.parametrize("x, fun", [(np.nan, 1.0), (3.0, np.nan), (3.0, -np.inf)])
+def test_what_is_not_finite_is_not_told(x, fun, monkeypatch):
+    def solver(objective, w0, max_iter, callback):
+        callback(OptimizeResult(x=np.ones(2), fun=2.0))
+        callback(OptimizeResult(x=np.array([1.0, x]), fun=fun))
+        return OptimizeResult(x=np.array([1.0, x]), fun=fun, status=0)
+
+    monkeypatch.setitem(_solvers.SOLVERS, "lbfgs", solver)
+    record = Record()
+    result = minimise(Rosenbrock(), Rosenbrock.start, "lbfgs", MAX_ITER, record)
+    assert_array_equal(record.points, np.ones((2, 2)))
+    assert record.losses == [2.0, 2.0]
+    assert_array_equal(result.x, np.ones(2))
+    assert result.fun == 2.0
 
 
 @pytest.mark.parametrize("n", [1, 2, 12])

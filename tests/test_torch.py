@@ -1,4 +1,4 @@
-"""Patterns 1 and 2 against torch.nn.RNN."""
+"""Patterns 1 and 2 against torch.nn.RNN, and Adam against torch.optim."""
 
 from itertools import product
 
@@ -7,15 +7,21 @@ import pytest
 from derivatives import (
     LENGTHS,
     LOSSES,
+    NETWORKS,
     D,
     H,
     assert_close,
     hidden_feedback,
     make_shards,
+    minibatch_objective,
+    penalty_of,
     random_data,
     random_parameters,
 )
+from scipy import sparse
 
+from sklearn_rnn import _adam
+from sklearn_rnn._adam import BETA_1, BETA_2, EPSILON, STEP_SIZE, Adam
 from sklearn_rnn._objective import Objective
 from sklearn_rnn._parameters import views
 
@@ -73,9 +79,8 @@ def test_outputs_and_gradients(activation, depth, bidirectional, pooling, rng):
     w = random_parameters(network, rng)
     p = views(w, network.shapes)
     (shard,) = make_shards(network, X, y, weight)
-    gradients = views(
-        Objective(network, LOSSES["softmax"], [shard], 0.0).loss_gradient(w)[1], network.shapes
-    )
+    objective = Objective(network, LOSSES["softmax"], [shard], penalty_of(network, 0.0))
+    gradients = views(objective.loss_gradient(w)[1], network.shapes)
 
     rnn, readout = torch_network(network, p, activation)
     x = np.split(X, np.cumsum(LENGTHS)[:-1])
@@ -86,3 +91,106 @@ def test_outputs_and_gradients(activation, depth, bidirectional, pooling, rng):
     assert_close(network.forward(p, shard)[0], Z.detach().numpy()[shard.targets], 1e-9)
     for key, tensor in torch_weights(rnn, readout, network).items():
         assert_close(weight_of(gradients, key), tensor.grad.numpy().T, 1e-9)
+
+
+# Adam
+
+MANY = np.tile(LENGTHS, 7)
+N_EPOCHS = 3
+
+
+def steps(objective):
+    """Every minibatch of all epochs with its step size."""
+    n_steps = N_EPOCHS * objective.n_minibatches
+    minibatches = (m for epoch in range(N_EPOCHS) for m in objective.minibatches(epoch))
+    for i, minibatch in enumerate(minibatches):
+        yield minibatch, STEP_SIZE * (1 - i / n_steps)
+
+
+def torch_loss(rnn, readout, minibatch, network):
+    """The penalised loss on a minibatch, by PyTorch alone."""
+    shard, penalty = minibatch.shard, minibatch.penalty
+    # from packed rows to one sequence after the other
+    order = np.argsort(shard.packing.sequence, kind="stable")
+    x = np.split(shard.X[order], np.cumsum(shard.packing.lengths)[:-1])
+    targets = slice(None) if network.pooling else order
+    Z = torch_logits(rnn, readout, x, bool(network.pooling))
+    y, weight = (torch.from_numpy(a[targets]) for a in (shard.y, shard.weight))
+    loss = torch.nn.functional.cross_entropy(Z, y, reduction="none") @ weight
+    for (name, d), tensor in torch_weights(rnn, readout, network).items():
+        if name in penalty.strength:
+            centre = torch.from_numpy(weight_of(penalty.centre, (name, d)).T.copy())
+            loss = loss + penalty.strength[name] / 2 * ((tensor - centre) ** 2).sum()
+    return loss
+
+
+@pytest.mark.parametrize(("activation", "depth", "bidirectional", "pooling"), CASES)
+def test_adam_and_its_gradients(activation, depth, bidirectional, pooling, rng):
+    network = hidden_feedback(activation, depth, bidirectional, pooling)
+    objective = minibatch_objective(network, *random_data(network, rng, MANY), MANY)
+    w0 = random_parameters(network, rng)
+    p = views(w0.copy(), network.shapes)
+    rnn, readout = torch_network(network, p, activation)
+    tensors = torch_weights(rnn, readout, network)
+    theirs = torch.optim.Adam(tensors.values(), betas=(BETA_1, BETA_2), eps=EPSILON)
+    ours = Adam(p)
+    for minibatch, step_size in steps(objective):
+        theirs.param_groups[0]["lr"] = step_size
+        theirs.zero_grad()
+        torch_loss(rnn, readout, minibatch, network).backward()
+        theirs.step()
+        ours.step(minibatch.loss_gradient(p)[1], minibatch.rows, step_size)
+        for key, tensor in tensors.items():
+            assert_close(weight_of(p, key), tensor.detach().numpy().T, 1e-7)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_adam(name, dtype, rng):
+    network = NETWORKS[name]()
+    X, y, weight = random_data(network, rng, MANY)
+    objective = minibatch_objective(network, X.astype(dtype), y, weight, MANY)
+    p = views(random_parameters(network, rng).astype(dtype), network.shapes)
+    tensors = {key: torch.from_numpy(value.copy()) for key, value in p.items()}
+    theirs = torch.optim.Adam(tensors.values(), betas=(BETA_1, BETA_2), eps=EPSILON)
+    ours = Adam(p)
+    for minibatch, step_size in steps(objective):
+        gradients = minibatch.loss_gradient(p)[1]
+        theirs.param_groups[0]["lr"] = step_size
+        for key, tensor in tensors.items():
+            tensor.grad = torch.from_numpy(gradients[key].copy())
+        theirs.step()
+        ours.step(gradients, minibatch.rows, step_size)
+        for key, tensor in tensors.items():
+            assert_close(p[key], tensor.numpy(), 1e-12 if dtype == np.float64 else 1e-5)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_adam_on_the_rows_seen(name, rng, monkeypatch):
+    # SparseAdam adds it before the correction of the bias, so they agree where it vanishes
+    monkeypatch.setattr(_adam, "EPSILON", 1e-30)
+    network = NETWORKS[name]()
+    X, y, weight = random_data(network, rng, MANY)
+    # one feature occurs in two sequences, hence in two of three minibatches at most; one in none
+    X[:, 1:3] = 0.0
+    X[(np.cumsum(MANY) - MANY)[[3, 20]], 2] = 1.0
+    objective = minibatch_objective(network, sparse.csr_array(X), y, weight, MANY)
+    p = views(random_parameters(network, rng), network.shapes)
+    tensor = torch.from_numpy(p["W_in0"].copy())
+    theirs = torch.optim.SparseAdam([tensor], betas=(BETA_1, BETA_2), eps=1e-30)
+    ours = Adam(p)
+    n_seen = []
+    for minibatch, step_size in steps(objective):
+        gradients, rows = minibatch.loss_gradient(p)[1], minibatch.rows["W_in0"]
+        n_seen.append(len(rows))
+        theirs.param_groups[0]["lr"] = step_size
+        tensor.grad = torch.sparse_coo_tensor(
+            torch.from_numpy(rows[None].astype(np.int64)),
+            torch.from_numpy(gradients["W_in0"].copy()),
+            tensor.shape,
+            check_invariants=True,
+        )
+        theirs.step()
+        ours.step(gradients, minibatch.rows, step_size)
+        assert_close(p["W_in0"], tensor.numpy(), 1e-12)
+    assert set(n_seen) == {D - 2, D - 1}

@@ -1,0 +1,97 @@
+"""What is trained on: members, weights and units."""
+
+import numpy as np
+import pytest
+from derivatives import LENGTHS, K
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+
+from sklearn_rnn._training_set import TrainingSet
+
+MEMBERS = np.array([4, 0, 3, 1])
+HELD_OUT = np.array([2, 5])
+
+parametrize_layouts = pytest.mark.parametrize("per_step", [False, True])
+
+
+def make(rng, per_step, csr=False, labels=True):
+    n_targets = LENGTHS.sum() if per_step else len(LENGTHS)
+    X = 50 * rng.standard_normal((LENGTHS.sum(), 3)) + 7
+    y = rng.integers(K, size=n_targets) if labels else 9 * rng.standard_normal((n_targets, K)) + 3
+    X = sparse.csr_array(X) if csr else X
+    return TrainingSet(X, LENGTHS, y, rng.uniform(1, 2, n_targets), per_step, K, MEMBERS)
+
+
+def test_is_sparse(rng):
+    assert make(rng, True, csr=True).is_sparse
+    assert not make(rng, True).is_sparse
+
+
+@parametrize_layouts
+def test_weights_of_the_members_sum_to_one(per_step, rng):
+    data = make(rng, per_step)
+    assert_allclose(sum(shard.weight.sum() for shard in data.shards), 1)
+    assert_allclose(data.pack(MEMBERS).weight.sum(), 1)
+    assert_allclose(sum(shard.weight.sum() for shard in data.cut(MEMBERS)), 1)
+
+
+@parametrize_layouts
+def test_what_the_weights_summed_to(per_step, rng, seed):
+    data = make(rng, per_step)
+    weight = data.weight * data.target_weight
+    if per_step:
+        parts = np.split(weight, np.cumsum(LENGTHS)[:-1])
+        assert_allclose(data.target_weight, sum(parts[s].sum() for s in MEMBERS))
+        assert_allclose(data.sequence_weight, sum(parts[s].mean() for s in MEMBERS))
+    else:
+        assert_allclose(data.target_weight, weight[MEMBERS].sum())
+        assert_allclose(data.sequence_weight, weight[MEMBERS].sum())
+
+
+@parametrize_layouts
+def test_units_are_those_of_the_members(per_step, rng):
+    data = make(rng, per_step, labels=False)
+    shard = data.pack(MEMBERS)
+    weight = shard.weight if per_step else shard.weight[shard.packing.sequence]
+    for rows, w in ((shard.X, weight), (shard.y, shard.weight)):
+        mean = np.average(rows, axis=0, weights=w)
+        assert_allclose(mean, 0, atol=1e-12)
+        assert_allclose(np.average((rows - mean) ** 2, axis=0, weights=w), 1)
+    # others are measured by the same
+    (held_out,) = data.cut(HELD_OUT)
+    again = data.pack(HELD_OUT)
+    assert_array_equal(held_out.X, again.X)
+    assert_array_equal(held_out.y, again.y)
+    scaling = data.scaling
+    expected = (data.y[held_out.targets] - scaling.y_mean) / scaling.y_scale
+    assert_allclose(held_out.y, expected)
+    assert abs(held_out.X.mean(axis=0)).max() > 1e-6
+
+
+@parametrize_layouts
+@pytest.mark.parametrize("csr", [False, True])
+def test_pack_and_cut_give_the_shards(per_step, csr, rng):
+    data = make(rng, per_step, csr)
+    (shard,) = data.shards
+    for other in (data.pack(MEMBERS), *data.cut(MEMBERS)):
+        assert abs(other.X - shard.X).max() == 0
+        assert_array_equal(other.y, shard.y)
+        assert_allclose(other.weight, shard.weight, rtol=1e-15)
+        assert_array_equal(other.targets, shard.targets)
+
+
+@parametrize_layouts
+@pytest.mark.parametrize("labels", [False, True])
+@pytest.mark.parametrize("kind", [np.array, sparse.csr_array])
+def test_arguments_stay_as_they_are(per_step, labels, kind, rng):
+    n_targets = LENGTHS.sum() if per_step else len(LENGTHS)
+    X = kind(rng.standard_normal((LENGTHS.sum(), 3)))
+    y = rng.integers(K, size=n_targets) if labels else rng.standard_normal((n_targets, K))
+    weight = rng.uniform(1, 2, n_targets)
+    before = X.copy(), y.copy(), weight.copy()
+    data = TrainingSet(X, LENGTHS, y, weight, per_step, K, MEMBERS)
+    data.pack(MEMBERS)
+    data.cut(HELD_OUT)
+    assert abs(X - before[0]).max() == 0
+    assert_array_equal(y, before[1])
+    assert_array_equal(weight, before[2])
