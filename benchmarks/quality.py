@@ -48,17 +48,17 @@ class Entry(NamedTuple):
 TABLE = {
     "atis": Entry(SequenceTagger((100,)), 30),
     "conll2000": Entry(SequenceTagger((100,), bidirectional=True), 8),
-    "ud_en_ewt": Entry(SequenceTagger((100,)), 8),
+    "ud_en_ewt": Entry(SequenceTagger((100,)), 6),
     "protein_ss": Entry(SequenceTagger((32,)), 60),
     # with decoding="viterbi" as soon as there is that parameter
-    "ocr_letters": Entry(OutputFeedbackTagger((64,)), 60),
-    "japanese_vowels": Entry(SequenceClassifier((100,)), 150),
+    "ocr_letters": Entry(OutputFeedbackTagger((64,)), 40),
+    "japanese_vowels": Entry(SequenceClassifier((100,)), 100),
     "pendigits": Entry(SequenceClassifier((64,)), 60),
-    "gun_point": Entry(SequenceClassifier((100,)), 300),
+    "gun_point": Entry(SequenceClassifier((100,)), 200),
     "basic_motions": Entry(SequenceClassifier((100,)), 100),
     "italy_power": Entry(SequenceClassifier((64,)), 300),
     "digits8x8": Entry(SequenceClassifier((64,)), 100),
-    "names18": Entry(SequenceClassifier((100,)), 15),
+    "names18": Entry(SequenceClassifier((100,)), 10),
 }
 
 LEARNING_RATES = [5e-4, 2e-3, 5e-3, 1e-2]
