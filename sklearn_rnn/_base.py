@@ -132,7 +132,7 @@ class RecurrentEstimator(BaseEstimator):
 
     def _run(self, network, data, watched, seed, map_):
         """Train from one start; scipy's result, at the weights to keep, and the monitor."""
-        kind = choose_start(self._per_step, data.is_sparse)
+        kind = choose_start(self._per_step, network.independent_steps, data.is_sparse)
         start = network.initial(np.random.RandomState(seed), kind)
         n = data.target_weight if network.independent_steps else data.sequence_weight
         penalty = around(start, network.shapes, self.alpha / n, kind.stiffness, data.is_sparse)

@@ -10,7 +10,7 @@ from ._objective import QUIET, Objective
 from ._parameters import ravel, views
 from ._penalty import around
 from ._solvers import INTERRUPTED, minimise
-from ._start import RESERVOIR, SMALL, SPARSE
+from ._start import FEEDBACK, RESERVOIR, SMALL, SPARSE
 
 # From this many sequences on, Adam is quicker than methods that look at all of them for one step.
 MANY = 2000
@@ -36,12 +36,14 @@ def choose_iterations(max_iter, solver, n_sequences):
     return ITERATIONS
 
 
-def choose_start(per_step, sparse_input):
+def choose_start(per_step, independent_steps, sparse_input):
     """Where training starts.
 
     A label for a whole sequence is told from what the dynamics make of dense input: there a
     reservoir is a good start. Labels of steps, and rare features, are better learnt from near zero.
     """
+    if independent_steps:
+        return FEEDBACK
     if sparse_input:
         return SPARSE
     return SMALL if per_step else RESERVOIR

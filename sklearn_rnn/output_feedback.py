@@ -222,7 +222,7 @@ class OutputFeedbackTagger(TaggerMixin, RecurrentEstimator):
         decoding="marginal",
         sequence_id=None,
         solver="auto",
-        alpha=0.3,
+        alpha=3.0,
         max_iter=None,
         tol=3e-4,
         class_weight=None,

@@ -110,7 +110,7 @@ def test_training_has_the_same_parameters_everywhere(kind):
     defaults = {p.name: p.default for p in inspect.signature(kind).parameters.values()}
     defaults.pop("class_weight", None)
     if kind is OutputFeedbackTagger:
-        assert defaults["alpha"] == 0.3  # where every step counts
+        assert defaults["alpha"] == 3.0  # where every step counts
         defaults["alpha"] = TRAINING["alpha"]
     assert list(defaults.items())[-len(TRAINING) :] == list(TRAINING.items())
 

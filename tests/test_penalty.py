@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from sklearn_rnn._parameters import ravel, views
 from sklearn_rnn._penalty import around
-from sklearn_rnn._start import RESERVOIR, SMALL, SPARSE
+from sklearn_rnn._start import FEEDBACK, RESERVOIR, SMALL, SPARSE
 
 ALPHA, STIFFNESS = 0.3, 7.0
 
@@ -41,7 +41,7 @@ def test_value_is_a_sum_of_squares(name, sparse_input, rng):
 
 
 def test_hidden_weights_are_held_more_than_the_output_layer():
-    assert min(start.stiffness for start in (RESERVOIR, SMALL, SPARSE)) > 1
+    assert min(start.stiffness for start in (FEEDBACK, RESERVOIR, SMALL, SPARSE)) > 1
 
 
 @parametrize_input

@@ -23,7 +23,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn_rnn._objective import Objective
 from sklearn_rnn._parameters import views
 from sklearn_rnn._solvers import INTERRUPTED, ObjectiveOverflowError
-from sklearn_rnn._start import RESERVOIR, SMALL, SPARSE
+from sklearn_rnn._start import FEEDBACK, RESERVOIR, SMALL, SPARSE
 from sklearn_rnn._training import (
     MANY,
     Monitor,
@@ -80,11 +80,19 @@ def test_choose_iterations(max_iter, solver, n_sequences, chosen):
     assert choose_iterations(max_iter, solver, n_sequences) == chosen
 
 
-@pytest.mark.parametrize("per_step", [False, True])
-@pytest.mark.parametrize("sparse_input", [False, True])
-def test_a_reservoir_is_for_labels_of_dense_sequences(per_step, sparse_input):
-    expected = SPARSE if sparse_input else SMALL if per_step else RESERVOIR
-    assert choose_start(per_step, sparse_input) == expected
+@pytest.mark.parametrize(
+    ("per_step", "independent_steps", "sparse_input", "start"),
+    [
+        (False, False, False, RESERVOIR),
+        (True, False, False, SMALL),
+        (True, True, False, FEEDBACK),
+        (True, True, True, FEEDBACK),
+        (True, False, True, SPARSE),
+        (False, False, True, SPARSE),
+    ],
+)
+def test_choose_start(per_step, independent_steps, sparse_input, start):
+    assert choose_start(per_step, independent_steps, sparse_input) == start
 
 
 def watch(monitor, losses):
