@@ -57,13 +57,10 @@ def errors(length, **parameters):
     return regressor.predict(X_test) - y_test
 
 
-default = [errors(length) for length in LENGTHS]
-last_state = [errors(length, pooling="last") for length in LENGTHS]
-for length, ours, last in zip(LENGTHS, default, last_state):
-    print(
-        f"{length} steps: {np.mean(abs(ours) < CLOSE):.2%} right, with the last state alone "
-        f"{np.mean(abs(last) < CLOSE):.2%}"
-    )
+runs = {f"{length} steps": errors(length) for length in LENGTHS}
+runs["100 steps, last state alone"] = errors(100, pooling="last")
+for name, error in runs.items():
+    print(f"{name}: {np.mean(abs(error) < CLOSE):.2%} right")
 
 # %%
 # How far off it is
@@ -71,9 +68,8 @@ for length, ours, last in zip(LENGTHS, default, last_state):
 
 fig, ax = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
 bins = np.geomspace(1e-4, 1, 60)
-for colour, (length, error) in zip(("C0", "C1", "C2"), zip(LENGTHS, default)):
-    ax.hist(abs(error), bins, histtype="step", color=colour, label=f"{length} steps")
-ax.hist(abs(last_state[-1]), bins, histtype="step", color="0.6", label="100 steps, last state")
+for colour, (name, error) in zip(("C0", "C1", "C2", "0.6"), runs.items()):
+    ax.hist(abs(error), bins, histtype="step", color=colour, label=name)
 ax.axvline(CLOSE, color="k", linestyle="--", linewidth=0.8)
 ax.text(CLOSE, 1, "right ", transform=ax.get_xaxis_transform(), ha="right", va="top")
 ax.set(xscale="log", xlabel="Error of the sum", ylabel="Fresh sequences")

@@ -7,7 +7,7 @@ from ._parameters import views
 
 # Chosen once, by cross-validation on the training parts of five sets (benchmarks/README.md). A
 # short memory of the squares (0.95 instead of 0.999) suits rare features, whose gradients change.
-STEP_SIZE = 0.014
+STEP_SIZE = 0.01
 BETA_1 = 0.9
 BETA_2 = 0.95
 EPSILON = 1e-8

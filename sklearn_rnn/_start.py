@@ -32,7 +32,7 @@ RESERVOIR = Start(gain=1.0, radius=0.9, stiffness=30.0)
 # Near zero, where features are learnt instead of drawn (Chizat, Oyallon, Bach 2019).
 SMALL = Start(gain=0.1, radius=0.1, stiffness=100.0)
 # The same for sparse features, whose input weights the output layer's penalty holds already.
-SPARSE = SMALL._replace(stiffness=10.0)
+SPARSE = SMALL._replace(stiffness=30.0)
 # The same for output feedback, where the penalty counts every step.
 FEEDBACK = SMALL._replace(stiffness=3.0)
 

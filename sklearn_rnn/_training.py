@@ -17,7 +17,7 @@ MANY = 2000
 # What each solver counts, at most, unless told otherwise. Adam needs as many minibatches for a
 # large set as for a small one, but sees every sequence at least a few times.
 ITERATIONS = 1000
-ADAM_SEQUENCES, ADAM_EPOCHS = 96_000, 5
+ADAM_SEQUENCES, ADAM_EPOCHS = 64_000, 5
 
 
 def choose_solver(solver, n_sequences):

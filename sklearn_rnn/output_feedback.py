@@ -98,7 +98,7 @@ class OutputFeedbackTagger(TaggerMixin, RecurrentEstimator):
         on, else "lbfgs".
 
         - "lbfgs" is a quasi-Newton method, which looks at all sequences for every step.
-        - "adam" (Kingma & Ba 2015) goes through minibatches of 32 whole sequences. There is no
+        - "adam" (Kingma & Ba 2015) goes through minibatches of 16 whole sequences. There is no
           learning rate to choose: the step size is the same for all data and falls linearly to zero
           over `max_iter` epochs. The loss that it reports is the mean over an epoch.
         - "trust-ncg" is a Newton method with Gauss-Newton products: dearer iterations, for hard
@@ -111,7 +111,7 @@ class OutputFeedbackTagger(TaggerMixin, RecurrentEstimator):
         sequences.
     max_iter : int, default=None
         Iterations of the solver at most, each of which sees all sequences about once ("trust-ncg":
-        several times). None is 1,000, and for "adam" as many epochs as make about 96,000 sequences,
+        several times). None is 1,000, and for "adam" as many epochs as make about 64,000 sequences,
         at least 5.
     tol : float, default=3e-4
         Training has converged when for `n_iter_no_change` iterations in a row the loss has not

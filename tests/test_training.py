@@ -68,10 +68,10 @@ def test_choose_solver(solver, n_sequences, chosen):
     [
         (None, "lbfgs", 10, 1000),
         (None, "trust-ncg", 10**6, 1000),
-        # as many epochs as make 96,000 sequences, but five at least
-        (None, "adam", 100, 960),
-        (None, "adam", MANY, 48),
-        (None, "adam", 10_000, 10),
+        # as many epochs as make 64,000 sequences, but five at least
+        (None, "adam", 100, 640),
+        (None, "adam", MANY, 32),
+        (None, "adam", 10_000, 6),
         (None, "adam", 10**6, 5),
         *((7, solver, n, 7) for solver in ("lbfgs", "adam") for n in (10, 10**6)),
     ],
