@@ -30,7 +30,7 @@ class Benchmark(NamedTuple):
 def load(name, folder):
     """The benchmark of that name."""
     pipeline, options = SETS[name]
-    return pipeline(read(name, folder), **options)
+    return pipeline(read(name.partition(",")[0], folder), **options)
 
 
 def read(name, folder):
@@ -93,8 +93,13 @@ def numbers(raw, train):
     return split(raw["X"].astype(np.float32), raw, train, accuracy)
 
 
-def pixels(raw, train):
-    """Black pixels, the others being nothing: sparse, so that none is scaled up for being rare."""
+def pixels(raw, train, test_fold=None):
+    """Black pixels, the others being nothing: sparse, so that none is scaled up for being rare.
+
+    With a `test_fold` all other folds are to train on.
+    """
+    if test_fold is not None:
+        raw["split"] = np.where(raw["folds"] == test_fold, 2, 0)
     return split(sparse.csr_array(raw["X"].astype(np.float32)), raw, train, accuracy)
 
 
@@ -104,6 +109,7 @@ SETS = {
     "ud_en_ewt": (word_shapes, {"width": 1, "train": (0,)}),
     "protein_ss": (windowed_symbols, {"width": 6, "train": (0,)}),
     "ocr_letters": (pixels, {"train": (0,)}),
+    "ocr_letters, 9 folds": (pixels, {"train": (0,), "test_fold": 0}),
     "japanese_vowels": (numbers, {"train": (0,)}),
     "pendigits": (numbers, {"train": (0,)}),
     "gun_point": (numbers, {"train": (0,)}),

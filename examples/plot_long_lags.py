@@ -42,9 +42,9 @@ plt.show()
 # Learn to add
 # ------------
 #
-# With this many sequences ``solver="auto"`` is Adam on minibatches, without a learning rate to choose.
-# Longer sequences need no other settings. With ``pooling="last"`` the network itself would have to
-# keep the numbers to the end, which it does not learn in this time.
+# With this many sequences ``solver="auto"`` is Adam on minibatches; there is no learning rate to
+# choose, and longer sequences need no other settings. With ``pooling="last"`` the network itself
+# would have to keep the numbers to the end, which it does not learn in this time.
 
 LENGTHS = [25, 50, 100]
 
