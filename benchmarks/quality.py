@@ -5,7 +5,7 @@
 DIR holds the sets (see `sets.py`). For each set there is one row:
 
 - ours: mean and standard deviation of the test score over seeds, and the median seconds of `fit`,
-  with default parameters but for what `TABLE` names;
+  with default parameters but for what `models.py` names;
 - PyTorch: the same network and input (`torch_peer.py`), trained by Adam. Learning rate and batch
   size are the best of a grid by the test score of one seed, and an oracle stops each run at its
   best test score: both flatter it. Mean and deviation of the score there, the median seconds to get
@@ -23,41 +23,32 @@ import itertools
 import json
 from pathlib import Path
 from time import perf_counter
-from typing import NamedTuple
 
 import numpy as np
 import torch
+from models import MODELS
 from scipy import sparse
 from sets import load
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch_peer import Peer
 
-from sklearn_rnn import OutputFeedbackTagger, SequenceClassifier, SequenceTagger
-
-
-class Entry(NamedTuple):
-    """Our estimator, and the epochs within which PyTorch has clearly passed its best."""
-
-    estimator: BaseEstimator
-    epochs: int
-
-
-TABLE = {
-    "atis": Entry(SequenceTagger((100,)), 30),
-    "conll2000": Entry(SequenceTagger((100,)), 8),
-    "ud_en_ewt": Entry(SequenceTagger((100,)), 6),
-    "protein_ss": Entry(SequenceTagger((32,), bidirectional=True), 60),
-    "ocr_letters": Entry(OutputFeedbackTagger((64,), decoding="viterbi"), 40),
-    "japanese_vowels": Entry(SequenceClassifier((100,)), 100),
-    "pendigits": Entry(SequenceClassifier((64,)), 60),
-    "gun_point": Entry(SequenceClassifier((100,)), 200),
-    "basic_motions": Entry(SequenceClassifier((100,), bidirectional=True), 100),
-    "italy_power": Entry(SequenceClassifier((64,), pooling=("last", "max")), 300),
-    "digits8x8": Entry(SequenceClassifier((64,), bidirectional=True), 100),
-    "names18": Entry(SequenceClassifier((100,)), 10),
+# Within these PyTorch has clearly passed its best.
+EPOCHS = {
+    "atis": 30,
+    "conll2000": 8,
+    "ud_en_ewt": 6,
+    "protein_ss": 60,
+    "ocr_letters": 40,
+    "japanese_vowels": 100,
+    "pendigits": 60,
+    "gun_point": 200,
+    "basic_motions": 100,
+    "italy_power": 300,
+    "digits8x8": 100,
+    "names18": 10,
 }
 
 LEARNING_RATES = [5e-4, 2e-3, 5e-3, 1e-2]
@@ -194,7 +185,7 @@ class Results:
 
 def measure(name, results, settings, arguments):
     """Make the records of a set that there are none of yet."""
-    estimator, epochs = TABLE[name]
+    estimator, epochs = MODELS[name], EPOCHS[name]
     key = {"set": name, "estimator": repr(estimator)}
     seeds = [s for s in range(arguments.seeds) if not results.get(**key, seed=s)]
     if not seeds and results.get(**key, seed=None):
@@ -236,7 +227,7 @@ regression | Adam's step size, batch |
 
 
 def row(name, results, n_seeds):
-    key = {"set": name, "estimator": repr(TABLE[name].estimator)}
+    key = {"set": name, "estimator": repr(MODELS[name])}
     runs = [r for seed in range(n_seeds) for r in results.get(**key, seed=seed)]
     baseline = results.get(**key, seed=None)[0]
     scores = np.array([run["score"] for run in runs])
@@ -262,7 +253,7 @@ def row(name, results, n_seeds):
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder of the sets")
-    parser.add_argument("--sets", nargs="+", choices=TABLE, default=list(TABLE), metavar="SET")
+    parser.add_argument("--sets", nargs="+", choices=MODELS, default=list(MODELS), metavar="SET")
     parser.add_argument("--seeds", type=int, default=5, help="how many")
     parser.add_argument(
         "--settings", type=Path, help="JSON file of tuned settings; sets not in it are added"
