@@ -138,8 +138,11 @@ class RecurrentEstimator(BaseEstimator):
         penalty = around(start, network.shapes, self.alpha / n, kind.stiffness, data.is_sparse)
         objective = MinibatchObjective(network, self._loss, data, penalty, map_, seed)
         validate = partial(self._held_out_score, objective, watched) if watched else None
-        monitor = Monitor(self.tol, self.n_iter_no_change, validate, self.verbose)
         solver = choose_solver(self.solver, len(data.members))
+        # the loss may well rise before Adam's falling step size lets it settle
+        runs_out = solver == "adam" and validate is None
+        patience = np.inf if runs_out else self.n_iter_no_change
+        monitor = Monitor(self.tol, patience, validate, self.verbose)
         max_iter = choose_iterations(self.max_iter, solver, len(data.members))
         warm = self._is_warm()
         p = data.scaling.unfold(self._warm_parameters(network)) if warm else start

@@ -57,7 +57,8 @@ class SequenceTagger(TaggerMixin, HiddenFeedbackMixin, RecurrentEstimator):
         at least 5.
     tol : float, default=3e-4
         Training has converged when for `n_iter_no_change` iterations in a row the loss has not
-        fallen by the share `tol` of itself, or the validation score not risen by `tol`.
+        fallen by the share `tol` of itself, or the validation score not risen by `tol`. "adam"
+        without early stopping goes through all its epochs.
     class_weight : dict, "balanced" or None, default=None
         Weight of each class. "balanced" gives all classes the same weight in all.
     early_stopping : bool, default=False

@@ -112,6 +112,9 @@ def test_training_has_the_same_parameters_everywhere(kind):
     if kind is OutputFeedbackTagger:
         assert defaults["alpha"] == 3.0  # where every step counts
         defaults["alpha"] = TRAINING["alpha"]
+    if kind in (SequenceClassifier, SequenceRegressor):
+        assert defaults["tol"] == 1e-3
+        defaults["tol"] = TRAINING["tol"]
     assert list(defaults.items())[-len(TRAINING) :] == list(TRAINING.items())
 
 
