@@ -12,7 +12,7 @@ MODELS = {
     "pendigits": SequenceClassifier((64,)),
     "gun_point": SequenceClassifier((100,)),
     "basic_motions": SequenceClassifier((100,), bidirectional=True),
-    "italy_power": SequenceClassifier((64,), pooling=("last", "max")),
+    "italy_power": SequenceClassifier((64,)),
     "digits8x8": SequenceClassifier((64,), bidirectional=True),
     "names18": SequenceClassifier((100,)),
 }

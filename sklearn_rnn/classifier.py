@@ -60,7 +60,7 @@ class SequenceClassifier(ClassifierMixin, LabelMixin, SequenceMixin, RecurrentEs
         Iterations of the solver at most, each of which sees all sequences about once ("trust-ncg":
         several times). None is 1,000, and for "adam" as many epochs as make about 64,000 sequences,
         at least 5.
-    tol : float, default=1e-3
+    tol : float, default=3e-3
         Training has converged when for `n_iter_no_change` iterations in a row the loss has not
         fallen by the share `tol` of itself, or the validation score not risen by `tol`. "adam"
         without early stopping goes through all its epochs.
@@ -162,7 +162,7 @@ class SequenceClassifier(ClassifierMixin, LabelMixin, SequenceMixin, RecurrentEs
         solver="auto",
         alpha=0.1,
         max_iter=None,
-        tol=1e-3,
+        tol=3e-3,
         class_weight=None,
         early_stopping=False,
         validation_fraction=0.1,

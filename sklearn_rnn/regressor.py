@@ -58,7 +58,7 @@ class SequenceRegressor(RegressorMixin, SequenceMixin, RecurrentEstimator):
         Iterations of the solver at most, each of which sees all sequences about once ("trust-ncg":
         several times). None is 1,000, and for "adam" as many epochs as make about 64,000 sequences,
         at least 5.
-    tol : float, default=1e-3
+    tol : float, default=3e-4
         Training has converged when for `n_iter_no_change` iterations in a row the loss has not
         fallen by the share `tol` of itself, or the validation score not risen by `tol`. "adam"
         without early stopping goes through all its epochs.
@@ -152,7 +152,7 @@ class SequenceRegressor(RegressorMixin, SequenceMixin, RecurrentEstimator):
         solver="auto",
         alpha=0.1,
         max_iter=None,
-        tol=1e-3,
+        tol=3e-4,
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change=10,
