@@ -130,11 +130,11 @@ class SequenceTagger(TaggerMixin, HiddenFeedbackMixin, RecurrentEstimator):
     --------
     >>> from sklearn_rnn import SequenceTagger
     >>> from sklearn_rnn.datasets import make_conversations
-    >>> X, y = make_conversations(40, subset="train", random_state=0)
-    >>> tagger = SequenceTagger(bidirectional=True, random_state=0).fit(X[:30], y[:30])
-    >>> tagger.predict(X[30:])[0].shape == y[30].shape
+    >>> X, y = make_conversations(100, subset="train", random_state=0)
+    >>> tagger = SequenceTagger(bidirectional=True, random_state=0).fit(X[:80], y[:80])
+    >>> tagger.predict(X[80:])[0].shape == y[80].shape
     True
-    >>> tagger.score(X[30:], y[30:]) > 0.9
+    >>> tagger.score(X[80:], y[80:]) > 0.9
     True
     """
 

@@ -24,7 +24,7 @@ from sklearn_rnn._networks import HiddenFeedback
 from sklearn_rnn._parameters import ravel, views
 from sklearn_rnn._solvers import INTERRUPTED, ObjectiveOverflowError, minimise
 
-MANY = np.tile(LENGTHS, 14)
+MANY = np.tile(LENGTHS, 7)
 ALL = slice(None)
 
 
@@ -131,7 +131,7 @@ def test_callback_may_end_it(rng):
 
 
 @pytest.mark.parametrize(
-    "lengths", [LENGTHS, np.tile(LENGTHS, 14)], ids=["one minibatch", "several"]
+    "lengths", [LENGTHS, np.tile(LENGTHS, 7)], ids=["one minibatch", "several"]
 )
 def test_converges_to_the_minimum_of_a_convex_problem(lengths, rng):
     network = HiddenFeedback(D, (), K, None, False, ())

@@ -95,7 +95,7 @@ def test_outputs_and_gradients(activation, depth, bidirectional, pooling, rng):
 
 # Adam
 
-MANY = np.tile(LENGTHS, 14)
+MANY = np.tile(LENGTHS, 7)
 N_EPOCHS = 3
 
 
