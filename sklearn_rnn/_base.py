@@ -25,7 +25,7 @@ from ._objective import QUIET
 from ._parameters import ravel, views
 from ._penalty import around
 from ._pooling import POOLS
-from ._sharding import cut, shard_map
+from ._sharding import pack, shard_map, share_out
 from ._solvers import EXHAUSTED, INTERRUPTED, SOLVERS
 from ._start import RESERVOIR
 from ._training import Monitor, choose_iterations, choose_solver, choose_start, train
@@ -165,9 +165,6 @@ class RecurrentEstimator(BaseEstimator):
                 stacklevel=6,
             )
 
-    def _shards(self, sequences, y=None, weight=None, among=None):
-        return cut(sequences.rows, sequences.lengths, self._per_step, y, weight, among)
-
     def _hold_out(self, sequences, strata, rng):
         """Sequences to train on and sequences to hold out (None without early stopping)."""
         if not self.early_stopping:
@@ -202,37 +199,55 @@ class RecurrentEstimator(BaseEstimator):
         return p
 
     def _held_out_score(self, objective, shards, w):
-        infer = partial(_infer, objective.network, objective.parameters(w))
-        Z = np.concatenate(list(objective.map(infer, shards)))
-        if not np.isfinite(Z).all():
-            return -np.inf
-        y = np.concatenate([shard.y for shard in shards])
-        weight = np.concatenate([shard.weight for shard in shards])
-        return self._score_logits(y, Z, weight)
+        y, Z, weight = self._held_out(objective, shards, w, _infer)
+        return self._score_logits(y, Z, weight) if np.isfinite(Z).all() else -np.inf
+
+    def _held_out(self, objective, shards, w, function):
+        """Targets, what ``function(network, p, shard)`` gives for them, and their weights."""
+        p = objective.parameters(w)
+
+        def outcome(shard):
+            shard = shard.load()
+            return shard.y, function(objective.network, p, shard), shard.weight
+
+        return [np.concatenate(parts) for parts in zip(*objective.map(outcome, shards))]
 
     def _read_fitted(self, X):
         check_is_fitted(self)
         return self._read(X, reset=False)
 
-    def _logits(self, sequences):
-        """Logits for each step or each sequence, (n, K), in the order of the sequences."""
-        Z = self._of_shards(sequences, _infer)
-        self._check_overflow(sequences, np.isfinite(Z).all(axis=1))
-        return Z
+    @QUIET
+    def _logits(self, sequences, link=None):
+        """Logits for each step or each sequence, (n, K), in the order of the sequences.
+
+        ``link`` is what to make of them, row by row.
+        """
+        values = self._of_shards(sequences, partial(_infer, link=link))
+        if not np.isfinite(values.sum()):
+            self._check_overflow(sequences, np.isfinite(values).all(axis=1))
+        return values
 
     def _of_shards(self, sequences, function, y=None):
         """What ``function(network, p, shard)`` gives for the targets of all shards, (n, ...).
 
         In the order of the sequences, as is y (n, ...), whose rows the shards get.
         """
-        p = self._get_parameters(sequences.rows.dtype)
+        X, lengths = sequences.rows, sequences.lengths
+        p = self._get_parameters(X.dtype)
         network = self._network(sequences.n_features, p["c"].size)
-        shards = self._shards(sequences, y)
+        starts = np.cumsum(lengths) - lengths
+
+        def outcome(part):
+            shard = pack(X, starts, lengths, self._per_step, y, None, part)
+            return shard.targets, function(network, p, shard)
+
+        in_order = None
         with shard_map(self.n_jobs) as map_:
-            values = np.concatenate(list(map_(partial(function, network, p), shards)))
-        targets = np.concatenate([shard.targets for shard in shards])
-        in_order = np.empty_like(values)
-        in_order[targets] = values
+            for targets, values in map_(outcome, share_out(lengths)):
+                if in_order is None:
+                    n_targets = X.shape[0] if self._per_step else len(lengths)
+                    in_order = np.empty((n_targets, *values.shape[1:]), values.dtype)
+                in_order[targets] = values
         return in_order
 
     def _check_overflow(self, sequences, is_finite):
@@ -246,8 +261,12 @@ class RecurrentEstimator(BaseEstimator):
 
 
 @QUIET
-def _infer(network, p, shard):
-    return network.infer(p, shard)
+def _infer(network, p, shard, link=None):
+    """Logits, or what the link makes of them; NaN where they overflow."""
+    Z = network.infer(p, shard)
+    if not np.isfinite(Z.sum()):
+        Z[~np.isfinite(Z)] = np.nan
+    return Z if link is None else link(Z)
 
 
 def binary_margin(Z):
@@ -412,7 +431,7 @@ class TaggerMixin(LabelMixin):
             (T_i, K); classes in the order of `classes_`.
         """
         sequences = self._read_fitted(X)
-        return sequences.give_back(self._loss.inverse_link(self._logits(sequences)))
+        return sequences.give_back(self._logits(sequences, self._loss.inverse_link))
 
     def predict_log_proba(self, X):
         """Logarithm of the probability of each class at each step.
@@ -428,7 +447,7 @@ class TaggerMixin(LabelMixin):
             In the layout of `predict_proba`.
         """
         sequences = self._read_fitted(X)
-        return sequences.give_back(log_softmax(self._logits(sequences)))
+        return sequences.give_back(self._logits(sequences, log_softmax))
 
     def score(self, X, y, sample_weight=None):
         """Accuracy over all steps.

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ._cells import log_softmax, softmax, softmax_product
+from ._cells import softmax, softmax_product
 
 
 class Loss(Protocol):
@@ -29,13 +29,16 @@ class SoftmaxCrossEntropy:
 
     def loss_gradient(self, y, Z, weight):
         rows = np.arange(len(y))
-        log_P = log_softmax(Z)
+        Z = Z - Z.real.max(axis=1, keepdims=True)
+        z_y = Z[rows, y]
+        E = np.exp(Z, out=Z)
+        total = E.sum(axis=1)
         # float64 whatever Z is: a line search compares sums that hardly differ
-        loss = -np.dot(log_P[rows, y].astype(np.result_type(Z, np.float64)), weight)
-        dZ = np.exp(log_P, out=log_P)
-        dZ[rows, y] -= 1.0
-        dZ *= weight.astype(Z.real.dtype)[:, None]
-        return loss, dZ
+        losses = (np.log(total) - z_y).astype(np.result_type(Z, np.float64))
+        dZ, weight_z = E, weight.astype(Z.real.dtype)
+        dZ *= (weight_z / total)[:, None]
+        dZ[rows, y] -= weight_z
+        return np.dot(losses, weight), dZ
 
     def hessp(self, y, Z, weight, dZ):
         return softmax_product(softmax(Z), dZ) * weight.astype(Z.real.dtype)[:, None]

@@ -12,6 +12,7 @@ from ._cells import Cell
 from ._packing import Packing
 from ._parameters import Parameters, Shapes
 from ._pooling import Pooled
+from ._products import column_sums, cross_product, rows_times
 from ._sharding import Shard
 from ._start import Start, orthogonal, random_inputs
 
@@ -84,47 +85,48 @@ class _Recurrence:
         return zip(walks, *blocks)
 
     def forward(self, p, X, packing):
-        A = X @ p["W_in"]
+        A = rows_times(X, p["W_in"])
         A += p["b"]
         for (steps, A_d), W_rec in zip(self._directions(A, packing=packing), p["W_rec"]):
             for now, linked, before in steps:
-                A_d[linked] += A_d[before] @ W_rec
+                A_linked = A_d[linked]
+                A_linked += A_d[before] @ W_rec
                 self.cell.apply(A_d[now])
         return A
 
     def vjp(self, p, X, A, packing, D):
         """Gradients from D = dl/dh, which becomes dl/da in place."""
-        F = self.cell.derivative(A)
-        dW_rec = np.empty_like(D, shape=p["W_rec"].shape)
-        directions = self._directions(A, F, D, packing=packing)
-        for d, (steps, A_d, F_d, D_d) in enumerate(directions):
+        dW_rec = np.zeros_like(D, shape=p["W_rec"].shape)
+        for d, (steps, A_d, D_d) in enumerate(self._directions(A, D, packing=packing)):
+            # a copy, for BLAS is slow to multiply by small transposed matrices
+            W_rec_T = p["W_rec"][d].T.copy()
             for now, linked, before in reversed(steps):
-                D_d[now] *= F_d[now]
-                D_d[before] += D_d[linked] @ p["W_rec"][d].T
-            linked, before = _links(packing, d)
-            dW_rec[d] = A_d[before].T @ D_d[linked]
-        return {"W_in": X.T @ D, "W_rec": dW_rec, "b": D.sum(axis=0)}
+                self.cell.chain(D_d[now], A_d[now])
+                D_before = D_d[before]
+                D_before += D_d[linked] @ W_rec_T
+            for linked, before in _links(packing, d):
+                dW_rec[d] += cross_product(A_d[before], D_d[linked])
+        return {"W_in": cross_product(X, D), "W_rec": dW_rec, "b": column_sums(D)}
 
     def jvp(self, p, X, A, packing, v, dX):
-        F = self.cell.derivative(A)
-        dA = X @ v["W_in"]
+        dA = rows_times(X, v["W_in"])
         dA += v["b"]
         if dX is not None:
-            dA += dX @ p["W_in"]
-        directions = self._directions(A, F, dA, packing=packing)
-        for d, (steps, A_d, F_d, dA_d) in enumerate(directions):
-            linked, before = _links(packing, d)
-            dA_d[linked] += A_d[before] @ v["W_rec"][d]
+            dA += rows_times(dX, p["W_in"])
+        for d, (steps, A_d, dA_d) in enumerate(self._directions(A, dA, packing=packing)):
+            for linked, before in _links(packing, d):
+                dA_linked = dA_d[linked]
+                dA_linked += rows_times(A_d[before], v["W_rec"][d])
             for now, linked, before in steps:
-                dA_d[linked] += dA_d[before] @ p["W_rec"][d]
-                dA_d[now] *= F_d[now]
+                dA_linked = dA_d[linked]
+                dA_linked += dA_d[before] @ p["W_rec"][d]
+                self.cell.chain(dA_d[now], A_d[now])
         return dA
 
 
 def _links(packing, direction):
-    """All linked rows and the rows each is linked to, forward (0) or back (1) in time."""
-    links = packing.successors, packing.predecessors
-    return links if direction == 0 else links[::-1]
+    """Linked rows and the rows each is linked to, forward (0) or back (1) in time."""
+    return packing.links if direction == 0 else [link[::-1] for link in packing.links]
 
 
 class _HiddenCache(NamedTuple):
@@ -189,7 +191,8 @@ class HiddenFeedback:
         if self.pooling:
             pooled = Pooled(self.pooling, features, shard.packing, self.bidirectional)
             features = pooled.push(features)
-        Z = features @ p["W_out"]
+        # columns contiguous: the loss reduces over few outputs and many rows
+        Z = np.asfortranarray(rows_times(features, p["W_out"]))
         Z += p["c"]
         return Z, _HiddenCache(shard.packing, states, pooled, features)
 
@@ -197,8 +200,8 @@ class HiddenFeedback:
         return self.forward(p, shard)[0]
 
     def vjp(self, p, cache, dZ):
-        gradients = {"W_out": cache.features.T @ dZ, "c": dZ.sum(axis=0)}
-        D = dZ @ p["W_out"].T if self.layers else None
+        gradients = {"W_out": cross_product(cache.features, dZ), "c": column_sums(dZ)}
+        D = rows_times(dZ, p["W_out"].T.copy()) if self.layers else None
         if cache.pooled is not None:
             D = cache.pooled.pull(D)
         for i, layer in reversed(list(enumerate(self.layers))):
@@ -206,7 +209,7 @@ class HiddenFeedback:
             of_layer = layer.vjp(_layer(p, layer, i), X, A, cache.packing, D)
             gradients |= {f"{name}{i}": gradient for name, gradient in of_layer.items()}
             if i:
-                D = D @ p[f"W_in{i}"].T
+                D = rows_times(D, p[f"W_in{i}"].T.copy())
         return gradients
 
     def jvp(self, p, cache, v):
@@ -217,9 +220,11 @@ class HiddenFeedback:
             dX = layer.jvp(p_i, X, A, cache.packing, v_i, dX)
         if cache.pooled is not None:
             dX = cache.pooled.push(dX)
-        dZ = cache.features @ v["W_out"]
+        dZ = rows_times(cache.features, v["W_out"])
         dZ += v["c"]
-        return dZ if dX is None else dZ + dX @ p["W_out"]
+        if dX is not None:
+            dZ += rows_times(dX, p["W_out"])
+        return np.asfortranarray(dZ)
 
 
 def _layer(p, layer, i):

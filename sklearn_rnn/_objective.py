@@ -9,7 +9,7 @@ from ._losses import Loss
 from ._networks import Network
 from ._parameters import ravel, views
 from ._penalty import Penalty
-from ._sharding import Shard
+from ._sharding import Deferred, Shard
 
 # Solvers look for what is not finite, and say what to do; warnings would only come before.
 QUIET = np.errstate(over="ignore", invalid="ignore")
@@ -24,26 +24,32 @@ class Objective:
     ----------
     network, loss
         See `_networks` and `_losses`.
-    shards : list of Shard
+    shards : list of Shard or Deferred
         With targets and weights, the weights summing to one.
+
+    Attributes
+    ----------
+    dtype
+        The data's precision, in which all but the sums over shards is computed.
     penalty : Penalty
     map : callable
         Maps a function over the shards, in their order.
     """
 
     def __init__(
-        self, network: Network, loss: Loss, shards: list[Shard], penalty: Penalty, map=map
+        self,
+        network: Network,
+        loss: Loss,
+        shards: list[Shard | Deferred],
+        penalty: Penalty,
+        map=map,
     ):
         self.network = network
         self.loss = loss
         self.shards = shards
         self.penalty = penalty
         self.map = map
-
-    @property
-    def dtype(self):
-        """The data's precision, in which all but the sums over shards is computed."""
-        return self.shards[0].X.dtype
+        self.dtype = shards[0].load().X.dtype
 
     def parameters(self, w):
         """Named views into w, or into a copy in the data's precision."""
@@ -74,9 +80,10 @@ class Objective:
 
         @QUIET
         def linearise(shard):
-            return self.network.forward(p, shard)
+            shard = shard.load()
+            return shard, *self.network.forward(p, shard)
 
-        Zs, caches = zip(*self.map(linearise, self.shards))
+        shards, Zs, caches = zip(*self.map(linearise, self.shards))
 
         def product(v):
             direction = self.parameters(v)
@@ -88,7 +95,7 @@ class Objective:
                 return ravel(self.network.vjp(p, cache, HdZ), self.network.shapes)
 
             total = self.penalty.product(v)
-            for part in self.map(shard_product, self.shards, Zs, caches):
+            for part in self.map(shard_product, shards, Zs, caches):
                 total += part
             return total
 
@@ -96,6 +103,7 @@ class Objective:
 
     @QUIET
     def _shard_loss_gradient(self, p, shard):
+        shard = shard.load()
         Z, cache = self.network.forward(p, shard)
         value, dZ = self.loss.loss_gradient(shard.y, Z, shard.weight)
         return value, ravel(self.network.vjp(p, cache, dZ), self.network.shapes)

@@ -12,6 +12,7 @@ from scipy import sparse
 from ._cells import softmax, softmax_product
 from ._decoding import DECODERS, draw, log_marginals, most_probable, sample
 from ._packing import Packing
+from ._products import column_sums
 from ._start import random_inputs
 
 
@@ -94,7 +95,7 @@ class _OutputFeedback:
         """dl/da of each layer from dl/dz and the layers' states, all at the same rows."""
         D = [dZ @ p["W_out"].T]
         for i in reversed(range(self.n_layers)):
-            D[0] *= self.cell.derivative(states[i])
+            self.cell.chain(D[0], states[i])
             if i:
                 D.insert(0, D[0] @ p[f"W_in{i}"].T)
         return D
@@ -103,8 +104,8 @@ class _OutputFeedback:
         """Gradients by parameter name, one product each, from dl/da of each layer and dl/dz."""
         gradients = {"W_fb": cache.feedback.T @ D[0]}
         for i, D_i in enumerate(D):
-            gradients |= {f"W_in{i}": cache.states[i].T @ D_i, f"b{i}": D_i.sum(axis=0)}
-        return gradients | {"W_out": cache.features.T @ dZ, "c": dZ.sum(axis=0)}
+            gradients |= {f"W_in{i}": cache.states[i].T @ D_i, f"b{i}": column_sums(D_i)}
+        return gradients | {"W_out": cache.features.T @ dZ, "c": column_sums(dZ)}
 
     def _direct(self, cache, v):
         """The first layer's dA, as far as it needs no time step, in the direction v."""
@@ -116,10 +117,11 @@ class _OutputFeedback:
     def _forward_tangent(self, p, cache, v, dA, rows):
         """dZ at the given rows from the first layer's dA there."""
         states = [state[rows] for state in cache.states[1:]]
-        dH = dA * self.cell.derivative(states[0])
+        dH = dA.copy()
+        self.cell.chain(dH, states[0])
         for i in range(1, self.n_layers):
             dH = dH @ p[f"W_in{i}"] + states[i - 1] @ v[f"W_in{i}"] + v[f"b{i}"]
-            dH *= self.cell.derivative(states[i])
+            self.cell.chain(dH, states[i])
         return dH @ p["W_out"] + states[-1] @ v["W_out"] + v["c"]
 
 
@@ -233,6 +235,7 @@ def previous_labels(y, packing, n_labels, dtype):
     The last column stands for the first step, which has no previous label.
     """
     previous = np.full(packing.n_rows, n_labels)
-    previous[packing.successors] = y[packing.predecessors]
+    for linked, before in packing.links:
+        previous[linked] = y[before]
     ones, ends = np.ones(packing.n_rows, dtype=dtype), np.arange(packing.n_rows + 1)
     return sparse.csr_array((ones, previous, ends), shape=(packing.n_rows, n_labels + 1))

@@ -19,6 +19,13 @@ class Step(NamedTuple):
     before: slice
 
 
+class Link(NamedTuple):
+    """Rows, and the rows that come right before them in their sequences."""
+
+    linked: slice
+    before: slice
+
+
 class Packing:
     """Where the rows of S sequences of falling lengths stand in the packed layout.
 
@@ -68,19 +75,19 @@ class Packing:
         return np.concatenate([np.arange(n) for n in self.running])
 
     @cached_property
-    def predecessors(self):
-        """Row before each row that is not a first step: N - S rows, a slice where lengths agree."""
-        if self.lengths[0] == self.lengths[-1]:
-            return slice(0, self.n_rows - self.n_sequences)
-        return np.concatenate(
-            [np.empty(0, dtype=int)]
-            + [start + np.arange(n) for start, n in zip(self.offsets, self.running[1:])]
-        )
+    def links(self):
+        """Every row that is not a first step, and the row before it: few slices, as `Link`.
 
-    @property
-    def successors(self):
-        """Rows that are not first steps, as `predecessors` pairs them."""
-        return slice(self.n_sequences, self.n_rows)
+        A new slice begins only where sequences have ended, for the lag between the rows of two
+        steps is the number of sequences that run at the first.
+        """
+        lags = self.running[:-1]
+        starts = np.flatnonzero(np.diff(lags, prepend=-1)).tolist()
+        links = []
+        for start, stop in zip(starts, [*starts[1:], len(lags)]):
+            first, last, lag = map(int, (*self.offsets[[start + 1, stop + 1]], lags[start]))
+            links.append(Link(slice(first, last), slice(first - lag, last - lag)))
+        return links
 
     @cached_property
     def steps(self):

@@ -4,10 +4,12 @@ How sequences are shared out depends on their lengths alone, and results are sum
 the shards, so nothing depends on how many threads there are.
 """
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from math import ceil
 
 import joblib
 import numpy as np
@@ -16,10 +18,10 @@ from threadpoolctl import ThreadpoolController
 
 from ._packing import Packing
 
-# A shard has this many sequences, so that a matrix product at one step is worth its call; of short
-# ones more, up to this many rows, whose states still fit the cache.
-SEQUENCES = 64
-ROWS = 4096
+# A shard has up to this many sequences, so that what is done at one step is worth the calls; of
+# short ones more, up to so many rows, and of long ones fewer, lest the states fill the memory.
+SEQUENCES = 150
+FEW_ROWS, MANY_ROWS = 4096, 50_000
 
 
 @dataclass(frozen=True)
@@ -45,45 +47,55 @@ class Shard:
     weight: np.ndarray | None
     targets: np.ndarray
 
+    def load(self):
+        """Itself, as of `Deferred`."""
+        return self
 
-def cut(X, lengths, per_step, y=None, weight=None, among=None):
-    """Cut sequences into shards of neighbours in length; their X is a copy.
+
+@dataclass(frozen=True)
+class Deferred:
+    """A shard that is packed when it is needed, so that not all are in memory at once.
+
+    Attributes
+    ----------
+    pack : callable
+        ``pack(sequences)`` is the shard.
+    sequences : ndarray of int
+    """
+
+    pack: Callable[[np.ndarray], Shard]
+    sequences: np.ndarray
+
+    def load(self):
+        return self.pack(self.sequences)
+
+
+def pack(X, starts, lengths, per_step, y, weight, sequences):
+    """Pack some sequences into one shard, whose arrays are copies.
 
     Parameters
     ----------
     X : ndarray or csr_array of shape (N, D)
         One sequence after the other.
-    lengths : ndarray of int, shape (S,)
+    starts, lengths : ndarray of int, shape (S,)
+        First row of each sequence, and its number of rows.
     per_step : bool
         Whether there is a target for each step, or for each sequence.
-    y, weight : ndarray of shape (N, ...) or (S, ...), optional
+    y, weight : ndarray of shape (N, ...) or (S, ...), or None
         Targets and their weights.
-    among : ndarray of int, optional
-        The sequences to take; all by default.
+    sequences : ndarray of int
+        Which to pack.
 
     Returns
     -------
-    list of Shard
-    """
-    starts = np.cumsum(lengths) - lengths
-    among = np.arange(len(lengths)) if among is None else among
-    return [
-        pack(X, starts, lengths, per_step, y, weight, sequences)
-        for sequences in _neighbours(lengths, among)
-    ]
-
-
-def pack(X, starts, lengths, per_step, y, weight, sequences):
-    """One shard of the given sequences; for the rest see `cut`.
-
-    ``starts`` (S,) is the row at which each sequence of X starts.
+    Shard
     """
     sequences = _longest_first(lengths, sequences)
     packing = Packing(lengths[sequences])
     rows = packing.rows(starts[sequences])
     targets = rows if per_step else sequences
     return Shard(
-        X[rows],
+        X[rows] if sparse.issparse(X) else np.take(X, rows, axis=0),
         packing,
         None if y is None else y[targets],
         None if weight is None else weight[targets],
@@ -91,32 +103,22 @@ def pack(X, starts, lengths, per_step, y, weight, sequences):
     )
 
 
-def sequence_weight(shards, per_step):
-    """Sum of the weights of all sequences; that of a sequence is the mean over its steps."""
-    if not per_step:
-        return sum(shard.weight.sum() for shard in shards)
-    return sum(
-        (shard.weight / shard.packing.lengths[shard.packing.sequence]).sum() for shard in shards
-    )
+def share_out(lengths, sequences=None):
+    """The sequences of each shard, neighbours in length, longest first; all sequences by default.
 
-
-def normalise_weights(shards):
-    """Scale the shards' weights, in place, so that they sum to one; return what they summed to."""
-    total = sum(shard.weight.sum() for shard in shards)
-    for shard in shards:
-        shard.weight[...] /= total
-    return total
-
-
-def _neighbours(lengths, sequences):
-    """The sequences of each shard, longest first."""
+    All shards are about equally full, and their number is even, for two threads.
+    """
+    sequences = np.arange(len(lengths)) if sequences is None else sequences
     order = _longest_first(lengths, sequences)
-    start = 0
-    while start < len(order):
-        longest = lengths[order[start]]
-        stop = start + max(SEQUENCES, ROWS // longest)
-        yield order[start:stop]
-        start = stop
+    lengths = lengths[order]
+    room = np.clip(SEQUENCES, FEW_ROWS // lengths, np.maximum(1, MANY_ROWS // lengths))
+    shares = 1.0 / room
+    n_shards = ceil(shares.sum() - 1e-9)
+    n_shards += n_shards % 2 if n_shards > 1 else 0
+    # a sequence goes where its middle falls
+    middles = np.cumsum(shares) - 0.5 * shares
+    bounds = np.searchsorted(middles, shares.sum() * np.arange(1, n_shards) / n_shards)
+    return [part for part in np.split(order, bounds) if len(part)]
 
 
 def _longest_first(lengths, sequences):

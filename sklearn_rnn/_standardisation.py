@@ -25,13 +25,12 @@ class Standardisation:
     y_mean: np.ndarray
     y_scale: np.ndarray
 
-    def apply(self, shards, with_targets):
-        """Standardise the shards in place."""
-        for shard in shards:
-            if not sparse.issparse(shard.X):
-                _standardise(shard.X, self.x_mean, self.x_scale)
-            if with_targets:
-                _standardise(shard.y, self.y_mean, self.y_scale)
+    def apply(self, shard, with_targets):
+        """Standardise a shard in place."""
+        if not sparse.issparse(shard.X):
+            _standardise(shard.X, self.x_mean, self.x_scale)
+        if with_targets:
+            _standardise(shard.y, self.y_mean, self.y_scale)
 
     def fold(self, p):
         """Parameters for the data as they are, from parameters for standardised data."""
@@ -59,16 +58,25 @@ def standardisation(shards, n_outputs, per_step, with_targets):
     Sparse X stays as it is (to centre it would make it dense, and of indicators the rarest would
     be blown up most), as do labels.
     """
-    y = np.zeros(n_outputs), np.ones(n_outputs)
+
+    def features(shard):
+        return shard.X, shard.weight if per_step else shard.weight[shard.packing.sequence]
+
+    def targets(shard):
+        return shard.y, shard.weight
+
+    x = y = None
+    first = shards[0].load()
+    if not sparse.issparse(first.X):
+        x = _moments(lambda: (features(shard.load()) for shard in shards), "feature")
     if with_targets:
-        y = _moments([(shard.y, shard.weight) for shard in shards], "target")
-    n_features = shards[0].X.shape[1]
-    if sparse.issparse(shards[0].X):
-        x = np.zeros(n_features), np.ones(n_features)
-    else:
-        weights = (s.weight if per_step else s.weight[s.packing.sequence] for s in shards)
-        x = _moments([(shard.X, weight) for shard, weight in zip(shards, weights)], "feature")
-    return Standardisation(*x, *y)
+        y = _moments(lambda: (targets(shard.load()) for shard in shards), "target")
+    return Standardisation(*(x or _nothing(first.X.shape[1])), *(y or _nothing(n_outputs)))
+
+
+def _nothing(n):
+    """The mean and scale that leave n columns as they are."""
+    return np.zeros(n), np.ones(n)
 
 
 def _standardise(rows, mean, scale):
@@ -77,17 +85,25 @@ def _standardise(rows, mean, scale):
 
 
 def _moments(parts, name):
-    """Mean and standard deviation of rows with weights; the deviation is 1 where it vanishes."""
-    total = sum(weight.sum() for _, weight in parts)
+    """Mean and standard deviation of rows with weights; the deviation is 1 where it vanishes.
+
+    ``parts()`` goes through the pairs of rows and weights.
+    """
+    total = n_rows = mean = variance = 0
     with np.errstate(over="ignore", invalid="ignore"):
-        mean = sum(weight @ rows.astype(np.float64) for rows, weight in parts) / total
-        variance = sum(weight @ np.square(rows - mean) for rows, weight in parts) / total
+        for rows, weight in parts():
+            total += weight.sum()
+            n_rows += len(rows)
+            mean += weight @ rows.astype(np.float64)
+        mean /= total
+        for rows, weight in parts():
+            variance += weight @ np.square(rows - mean)
+        variance /= total
     if not np.isfinite(variance).all():
         raise ValueError(
             f"The variance of {name} {np.argmin(np.isfinite(variance))} overflows. Scale it."
         )
     # what rounding, of the data and of the sum over all rows, leaves of a constant column
-    n_rows = sum(len(rows) for rows, _ in parts)
-    eps = 10 * np.finfo(parts[0][0].dtype).eps + n_rows * np.finfo(np.float64).eps
+    eps = 10 * np.finfo(rows.dtype).eps + n_rows * np.finfo(np.float64).eps
     scale = np.sqrt(variance)
     return mean, np.where(scale <= eps * np.abs(mean), 1.0, scale)

@@ -141,6 +141,7 @@ def fit_readout(objective: Objective, w: np.ndarray, max_iter: int) -> OptimizeR
 
     @QUIET
     def features(shard):
+        shard = shard.load()
         _, cache = objective.network.forward(p, shard)
         return replace(shard, X=cache.features)
 

@@ -1,10 +1,16 @@
 """What is trained on: sequences, targets and weights, standardised, in shards or minibatches."""
 
+from functools import cached_property, partial
+
 import numpy as np
 from scipy import sparse
 
-from ._sharding import cut, normalise_weights, pack, sequence_weight
+from ._sharding import Deferred, pack, share_out
 from ._standardisation import standardisation
+
+# Shards are kept if the steps of all members take no more bytes; else each is packed when its turn
+# comes, which costs a few per cent of the time.
+KEPT = 2**26
 
 
 class TrainingSet:
@@ -25,8 +31,6 @@ class TrainingSet:
 
     Attributes
     ----------
-    shards : list of Shard
-        The members.
     sequence_weight, target_weight : float
         What the weights of the members summed to: of its sequences, each being the mean over its
         steps, and of its targets.
@@ -34,31 +38,34 @@ class TrainingSet:
     """
 
     def __init__(self, X, lengths, y, weight, per_step, n_outputs, members):
-        self.X, self.lengths, self.y, self.per_step = X, lengths, y, per_step
-        self.members = members
-        self.shards = cut(X, lengths, per_step, y, weight, members)
+        self.X, self.lengths, self.members = X, lengths, members
         self.with_targets = y.ndim == 2
-        self.scaling = standardisation(self.shards, n_outputs, per_step, self.with_targets)
-        self.scaling.apply(self.shards, self.with_targets)
-        self.sequence_weight = sequence_weight(self.shards, per_step)
-        self.target_weight = normalise_weights(self.shards)
-        self.weight = weight / self.target_weight
-        self.starts = np.cumsum(lengths) - lengths
+        starts = np.cumsum(lengths) - lengths
+        of_sequence = np.add.reduceat(weight, starts) if per_step else weight
+        self.target_weight = of_sequence[members].sum()
+        self.sequence_weight = (of_sequence / lengths if per_step else of_sequence)[members].sum()
+        self._pack = partial(pack, X, starts, lengths, per_step, y, weight / self.target_weight)
+        raw = [Deferred(self._pack, part) for part in share_out(lengths, members)]
+        self.scaling = standardisation(raw, n_outputs, per_step, self.with_targets)
 
     @property
     def is_sparse(self):
         return sparse.issparse(self.X)
 
+    @cached_property
+    def shards(self):
+        """The members, each a `Shard` or a `Deferred`."""
+        return self.cut(self.members)
+
     def pack(self, sequences):
-        """A shard of some sequences."""
-        shard = pack(
-            self.X, self.starts, self.lengths, self.per_step, self.y, self.weight, sequences
-        )
-        self.scaling.apply([shard], self.with_targets)
+        """One shard of some sequences, members or not."""
+        shard = self._pack(sequences)
+        self.scaling.apply(shard, self.with_targets)
         return shard
 
     def cut(self, sequences):
-        """Shards of sequences, members or not."""
-        shards = cut(self.X, self.lengths, self.per_step, self.y, self.weight, sequences)
-        self.scaling.apply(shards, self.with_targets)
-        return shards
+        """All shards of some sequences, members or not, each a `Shard` or a `Deferred`."""
+        deferred = [Deferred(self.pack, part) for part in share_out(self.lengths, sequences)]
+        entries = self.X.data if self.is_sparse else self.X
+        size = entries.nbytes * (self.lengths[sequences].sum() / self.lengths.sum())
+        return [shard.load() for shard in deferred] if size <= KEPT else deferred

@@ -248,7 +248,7 @@ class SequenceClassifier(ClassifierMixin, LabelMixin, SequenceMixin, RecurrentEs
         ndarray of shape (S, K)
             Classes in the order of `classes_`.
         """
-        return self._loss.inverse_link(self._logits(self._read_fitted(X)))
+        return self._logits(self._read_fitted(X), self._loss.inverse_link)
 
     def predict_log_proba(self, X):
         """Logarithm of the probability of each class for each sequence.
@@ -263,7 +263,7 @@ class SequenceClassifier(ClassifierMixin, LabelMixin, SequenceMixin, RecurrentEs
         ndarray of shape (S, K)
             Classes in the order of `classes_`.
         """
-        return log_softmax(self._logits(self._read_fitted(X)))
+        return self._logits(self._read_fitted(X), log_softmax)
 
     def decision_function(self, X):
         """Logits of each sequence.

@@ -341,13 +341,8 @@ class OutputFeedbackTagger(TaggerMixin, RecurrentEstimator):
     def _held_out_score(self, objective, shards, w):
         if self.decoding == "marginal":
             return super()._held_out_score(objective, shards, w)
-        decode = partial(_decode, self.decoding, objective.network, objective.parameters(w))
-        codes = np.concatenate(list(objective.map(decode, shards)))
-        if (codes < 0).any():
-            return -np.inf
-        y = np.concatenate([shard.y for shard in shards])
-        weight = np.concatenate([shard.weight for shard in shards])
-        return accuracy_score(y, codes, sample_weight=weight)
+        y, codes, weight = self._held_out(objective, shards, w, partial(_decode, self.decoding))
+        return -np.inf if (codes < 0).any() else accuracy_score(y, codes, sample_weight=weight)
 
     def _network(self, n_features, n_outputs):
         pattern = TeacherForced if self.teacher_forcing else FreeRunning

@@ -17,7 +17,7 @@ from sklearn_rnn._networks import HiddenFeedback
 from sklearn_rnn._output_feedback import FreeRunning, TeacherForced
 from sklearn_rnn._parameters import ravel, size, views
 from sklearn_rnn._penalty import around
-from sklearn_rnn._sharding import cut, normalise_weights
+from sklearn_rnn._sharding import pack, share_out
 from sklearn_rnn._start import RESERVOIR
 from sklearn_rnn._training_set import TrainingSet
 
@@ -91,9 +91,15 @@ def random_data(network, rng, lengths=LENGTHS, loss="softmax"):
 def make_shards(network, X, y, weight, lengths=LENGTHS, dtype=np.float64, csr=False):
     """The shards that training would see."""
     X = sparse.csr_array(X.astype(dtype)) if csr else X.astype(dtype)
-    shards = cut(X, lengths, is_per_step(network), y, weight)
-    normalise_weights(shards)
-    return shards
+    return cut(X, lengths, is_per_step(network), y, weight / weight.sum())
+
+
+def cut(X, lengths, per_step, y=None, weight=None, among=None):
+    """All shards of the sequences, or of some."""
+    starts = np.cumsum(lengths) - lengths
+    return [
+        pack(X, starts, lengths, per_step, y, weight, part) for part in share_out(lengths, among)
+    ]
 
 
 def minibatch_objective(

@@ -32,22 +32,37 @@ def test_apply(name, dtype, rng):
     assert_allclose(h, REFERENCES[name](a), rtol=10 * np.finfo(dtype).eps, atol=np.finfo(dtype).eps)
 
 
+def derivative(name, a):
+    """f'(a), told from the state."""
+    D = np.ones_like(a)
+    CELLS[name].chain(D, applied(name, a))
+    return D
+
+
 @pytest.mark.parametrize("name", CELLS)
 def test_derivative_is_told_from_the_state(name, rng):
     a = 3 * rng.standard_normal(50)
-    derivative = CELLS[name].derivative(applied(name, a))
-    assert_allclose(derivative, along(lambda a: applied(name, a), a, 1.0), rtol=1e-12, atol=1e-15)
+    exact = along(lambda a: applied(name, a), a, 1.0)
+    assert_allclose(derivative(name, a), exact, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_chain_multiplies_in_place(name, rng):
+    a, D = rng.standard_normal((2, 50))
+    expected = D * derivative(name, a)
+    CELLS[name].chain(D, applied(name, a))
+    assert_allclose(D, expected, rtol=1e-12, atol=1e-15)
 
 
 @pytest.mark.parametrize("name", CELLS)
 def test_derivative_is_finite_where_units_saturate(name):
-    derivative = CELLS[name].derivative(applied(name, np.array([-1e4, 0.0, 1e4])))
-    assert ((derivative >= 0) & (derivative <= 1)).all()
+    saturated = derivative(name, np.array([-1e4, 0.0, 1e4]))
+    assert ((saturated >= 0) & (saturated <= 1)).all()
 
 
 @pytest.mark.parametrize("name", CELLS)
 def test_derivative_keeps_the_precision(name):
-    assert CELLS[name].derivative(applied(name, np.ones(2, np.float32))).dtype == np.float32
+    assert derivative(name, np.ones(2, np.float32)).dtype == np.float32
 
 
 def test_logistic_has_the_dynamics_of_tanh(rng):

@@ -73,7 +73,7 @@ def test_early_stopping_holds_out_whole_sequences(monkeypatch):
     plain = Objective.__init__
 
     def init(self, network, loss, shards, *args):
-        trained_on.update(int(n) for shard in shards for n in shard.packing.lengths)
+        trained_on.update(int(n) for shard in shards for n in shard.load().packing.lengths)
         plain(self, network, loss, shards, *args)
 
     monkeypatch.setattr(Objective, "__init__", init)

@@ -8,6 +8,7 @@ from derivatives import (
     NETWORKS,
     D,
     assert_close,
+    is_per_step,
     minibatch_objective,
     random_data,
     random_parameters,
@@ -37,7 +38,7 @@ def make_objective(network, rng, csr=False, loss="softmax", alpha=ALPHA, seed=5,
 
 def rows_of(objective, sequences):
     """Where the targets of some sequences stand."""
-    if not objective.data.per_step:
+    if not is_per_step(objective.network):
         return sequences
     starts = np.cumsum(MANY) - MANY
     return np.concatenate([np.arange(MANY[s]) + starts[s] for s in sequences])
@@ -104,9 +105,12 @@ def test_minibatches_hold_the_data_of_the_shards(name, csr, rng):
 
 def row_by_row(objective, shard, X, weight):
     """Features, target and weight of every row by (where its target stands, its step)."""
-    targets = shard.targets if objective.data.per_step else shard.targets[shard.packing.sequence]
+    targets = (
+        shard.targets if is_per_step(objective.network) else shard.targets[shard.packing.sequence]
+    )
     y, weight = (
-        a if objective.data.per_step else a[shard.packing.sequence] for a in (shard.y, weight)
+        a if is_per_step(objective.network) else a[shard.packing.sequence]
+        for a in (shard.y, weight)
     )
     step = np.repeat(np.arange(len(shard.packing.running)), shard.packing.running)
     rows = np.column_stack([X, y, weight])
@@ -232,7 +236,8 @@ def test_data_are_left_alone(csr, rng):
     network = NETWORKS["tagger"]()
     objective = make_objective(network, rng, csr)
     data = objective.data
-    arrays = [data.X.data if csr else data.X, data.y, data.weight]
+    arrays = [data.X.data if csr else data.X]
+    arrays += [array for shard in data.shards for array in (shard.y, shard.weight)]
     before = [np.array(array) for array in arrays]
     w = random_parameters(network, rng)
     given = w.copy()

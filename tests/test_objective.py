@@ -35,7 +35,7 @@ parametrize_networks = pytest.mark.parametrize("name", NETWORKS)
 def fine_cut(monkeypatch):
     """A sequence a shard, but for the shortest."""
     monkeypatch.setattr(_sharding, "SEQUENCES", 1)
-    monkeypatch.setattr(_sharding, "ROWS", 4)
+    monkeypatch.setattr(_sharding, "FEW_ROWS", 4)
 
 
 def make_objective(network, data, loss="softmax", lengths=LENGTHS, alpha=ALPHA, **options):
@@ -83,9 +83,9 @@ def test_shards_sum_to_the_whole(name, rng, monkeypatch):
     data, w = random_data(network, rng), random_parameters(network, rng)
     v = rng.standard_normal(len(w))
     results = []
-    for n_sequences in (64, 3, 1):
+    for n_sequences in (64, 3, 1):  # an even number of shards
         monkeypatch.setattr(_sharding, "SEQUENCES", n_sequences)
-        monkeypatch.setattr(_sharding, "ROWS", 1)
+        monkeypatch.setattr(_sharding, "FEW_ROWS", 1)
         objective = make_objective(network, data)
         assert len(objective.shards) == -(-len(LENGTHS) // n_sequences)
         results.append(verbs(objective, w, v))

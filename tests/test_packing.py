@@ -62,12 +62,18 @@ def test_first_last_and_sequence(lengths):
 
 
 @given(falling_lengths)
-def test_predecessors_and_successors_pair_up(lengths):
+def test_links_pair_all_rows_with_the_ones_before(lengths):
     packing, places = Packing(lengths), layout(lengths)
-    predecessors = rows_of(packing.predecessors, len(places))
-    successors = rows_of(packing.successors, len(places))
-    assert [places[row] for row in successors] == [place for place in places if place[1] > 0]
-    assert [places[row] for row in predecessors] == [(s, t - 1) for s, t in places if t > 0]
+    pairs = [
+        (places[row], places[earlier])
+        for linked, before in packing.links
+        for row, earlier in zip(
+            rows_of(linked, len(places)), rows_of(before, len(places)), strict=True
+        )
+    ]
+    assert pairs == [((s, t), (s, t - 1)) for s, t in places if t > 0]
+    # where lengths agree, one link is all
+    assert len(packing.links) < max(2, len(set(lengths.tolist())) + 1)
 
 
 @given(falling_lengths)

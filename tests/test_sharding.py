@@ -2,14 +2,15 @@
 
 import numpy as np
 import pytest
+from derivatives import cut
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_array_equal
 from scipy import sparse
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from sklearn_rnn import _sharding
-from sklearn_rnn._sharding import cut, normalise_weights, pack, sequence_weight, shard_map
+from sklearn_rnn._sharding import Deferred, pack, shard_map, share_out
 
 some_lengths = st.lists(st.integers(1, 40), min_size=1, max_size=30).map(np.array)
 
@@ -18,7 +19,8 @@ some_lengths = st.lists(st.integers(1, 40), min_size=1, max_size=30).map(np.arra
 def fine_cut():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_sharding, "SEQUENCES", 3)
-        patch.setattr(_sharding, "ROWS", 60)
+        patch.setattr(_sharding, "FEW_ROWS", 60)
+        patch.setattr(_sharding, "MANY_ROWS", 90)
         yield
 
 
@@ -59,14 +61,24 @@ def test_rows_stand_as_the_packing_says(lengths):
 
 @given(lengths=some_lengths)
 def test_shards_are_neighbours_in_length(lengths):
-    shards = cut_numbered(lengths, False)
-    order = np.concatenate([shard.targets for shard in shards])
+    parts = share_out(lengths)
     # of equal length in the order they came
-    assert_array_equal(order, np.argsort(-lengths, kind="stable"))
-    for i, shard in enumerate(shards):
-        assert_array_equal(shard.packing.lengths, lengths[shard.targets])
-        room = max(3, 60 // shard.packing.lengths[0])
-        assert len(shard.targets) == room or (i == len(shards) - 1 and len(shard.targets) < room)
+    assert_array_equal(np.concatenate(parts), np.argsort(-lengths, kind="stable"))
+    for shard, part in zip(cut_numbered(lengths, False), parts, strict=True):
+        assert_array_equal(shard.targets, part)
+        assert_array_equal(shard.packing.lengths, lengths[part])
+
+
+@given(lengths=some_lengths)
+def test_shards_are_equally_full_and_for_two_threads(lengths):
+    # three sequences, of short ones as many as have 60 rows, of long ones as many as have 90
+    room = np.clip(3, 60 // lengths, 90 // lengths)
+    shares = [1 / room[part] for part in share_out(lengths)]
+    fill = [share.sum() for share in shares]
+    largest = max(share.max() for share in shares)
+    assert max(fill) - min(fill) <= 2 * largest + 1e-9
+    assert max(fill) <= 1 + largest
+    assert len(fill) == 1 or len(fill) % 2 == 0 or largest > 0.5
 
 
 @pytest.mark.parametrize("per_step", [False, True])
@@ -100,25 +112,14 @@ def test_to_predict_takes_neither_targets_nor_weights():
     assert shard.y is None and shard.weight is None
 
 
-def test_normalise_weights():
-    shards = cut_numbered(np.arange(1, 20), True)
-    before = [shard.weight.copy() for shard in shards]
-    total = normalise_weights(shards)
-    assert_allclose(total, sum(weight.sum() for weight in before))
-    assert_allclose(sum(shard.weight.sum() for shard in shards), 1.0)
-    for shard, weight in zip(shards, before):
-        assert_allclose(shard.weight, weight / total)
-
-
-def test_sequence_weight():
-    lengths = np.tile([1, 4, 2, 7, 5], 3)
-    # of a sequence it is the mean over its steps, however long it is
-    steps = np.tile([3.0, *[0, 2, 2, 4], *[1, 1], *[0] * 7, *range(5)], 3)
-    shards = cut(np.ones((57, 1)), lengths, True, weight=steps)
-    assert len(shards) > 1
-    assert_allclose(sequence_weight(shards, True), 3 * (3 + 2 + 1 + 0 + 2))
-    shards = cut(np.ones((57, 1)), lengths, False, weight=np.arange(15.0))
-    assert_allclose(sequence_weight(shards, False), np.arange(15).sum())
+def test_deferred_is_packed_when_it_is_loaded():
+    asked = []
+    deferred = Deferred(lambda part: asked.append(part) or "shard", np.array([1, 2]))
+    assert not asked
+    assert deferred.load() == "shard"
+    assert_array_equal(asked, [[1, 2]])
+    (shard,) = cut_numbered(np.array([2, 1]), True)
+    assert shard.load() is shard
 
 
 @pytest.mark.parametrize("per_step", [False, True])

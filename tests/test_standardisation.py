@@ -27,7 +27,7 @@ parametrize_cases = pytest.mark.parametrize(("name", "loss"), CASES)
 def fine_cut(monkeypatch):
     """Moments are sums over shards, so let there be some."""
     monkeypatch.setattr(_sharding, "SEQUENCES", 2)
-    monkeypatch.setattr(_sharding, "ROWS", 4)
+    monkeypatch.setattr(_sharding, "FEW_ROWS", 4)
 
 
 def data_off_scale(network, rng, loss):
@@ -38,6 +38,11 @@ def data_off_scale(network, rng, loss):
 
 def scaling_of(shards, network, loss):
     return standardisation(shards, K, is_per_step(network), loss == "squared")
+
+
+def apply(scaling, shards, with_targets):
+    for shard in shards:
+        scaling.apply(shard, with_targets)
 
 
 def step_weights(network, weight):
@@ -66,7 +71,7 @@ def test_applied(name, loss, rng):
     network = NETWORKS[name]()
     shards = make_shards(network, *data_off_scale(network, rng, loss))
     labels = np.concatenate([shard.y for shard in shards])
-    scaling_of(shards, network, loss).apply(shards, loss == "squared")
+    apply(scaling_of(shards, network, loss), shards, loss == "squared")
     again = scaling_of(shards, network, loss)
     assert_allclose(again.x_mean, 0.0, atol=1e-12)
     assert_allclose(again.x_scale, 1.0, rtol=1e-12)
@@ -95,7 +100,7 @@ def test_folded_weights_take_and_give_data_as_they_are(name, loss, rng):
     data = data_off_scale(network, rng, loss)
     raw, standardised = make_shards(network, *data), make_shards(network, *data)
     scaling = scaling_of(raw, network, loss)
-    scaling.apply(standardised, loss == "squared")
+    apply(scaling, standardised, loss == "squared")
     p = views(random_parameters(network, rng), network.shapes)
     folded = scaling.fold(p)
     for verb in (lambda *a: network.forward(*a)[0], network.infer):
@@ -110,7 +115,7 @@ def test_sparse_data_are_left_alone(name, rng):
     data = data_off_scale(network, rng, "softmax")
     shards, untouched = (make_shards(network, *data, csr=True) for _ in range(2))
     scaling = scaling_of(shards, network, "softmax")
-    scaling.apply(shards, False)
+    apply(scaling, shards, False)
     for shard, before in zip(shards, untouched):
         assert_array_equal(shard.X.toarray(), before.X.toarray())
     p = views(random_parameters(network, rng), network.shapes)
@@ -138,7 +143,7 @@ def test_constant_columns(constant, dtype, rng):
     shards = make_shards(network, X, y, weight, dtype=dtype)
     scaling = scaling_of(shards, network, "softmax")
     assert scaling.x_scale[1] == 1.0
-    scaling.apply(shards, False)
+    apply(scaling, shards, False)
     eps = np.finfo(dtype).eps
     for shard in shards:
         assert shard.X.dtype == dtype

@@ -6,6 +6,8 @@ from derivatives import LENGTHS, K
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
+from sklearn_rnn import _training_set
+from sklearn_rnn._sharding import Deferred, Shard
 from sklearn_rnn._training_set import TrainingSet
 
 MEMBERS = np.array([4, 0, 3, 1])
@@ -14,10 +16,10 @@ HELD_OUT = np.array([2, 5])
 parametrize_layouts = pytest.mark.parametrize("per_step", [False, True])
 
 
-def make(rng, per_step, csr=False, labels=True):
+def make(rng, per_step, csr=False):
     n_targets = LENGTHS.sum() if per_step else len(LENGTHS)
     X = 50 * rng.standard_normal((LENGTHS.sum(), 3)) + 7
-    y = rng.integers(K, size=n_targets) if labels else 9 * rng.standard_normal((n_targets, K)) + 3
+    y = rng.integers(K, size=n_targets)
     X = sparse.csr_array(X) if csr else X
     return TrainingSet(X, LENGTHS, y, rng.uniform(1, 2, n_targets), per_step, K, MEMBERS)
 
@@ -36,21 +38,36 @@ def test_weights_of_the_members_sum_to_one(per_step, rng):
 
 
 @parametrize_layouts
-def test_what_the_weights_summed_to(per_step, rng, seed):
-    data = make(rng, per_step)
-    weight = data.weight * data.target_weight
-    if per_step:
-        parts = np.split(weight, np.cumsum(LENGTHS)[:-1])
-        assert_allclose(data.target_weight, sum(parts[s].sum() for s in MEMBERS))
-        assert_allclose(data.sequence_weight, sum(parts[s].mean() for s in MEMBERS))
-    else:
-        assert_allclose(data.target_weight, weight[MEMBERS].sum())
-        assert_allclose(data.sequence_weight, weight[MEMBERS].sum())
+def test_what_the_weights_summed_to(per_step, rng):
+    n_targets = LENGTHS.sum() if per_step else len(LENGTHS)
+    weight = rng.uniform(1, 2, n_targets)
+    labels = np.arange(n_targets) % K
+    data = TrainingSet(np.ones((LENGTHS.sum(), 3)), LENGTHS, labels, weight, per_step, K, MEMBERS)
+    parts = np.split(weight, np.cumsum(LENGTHS)[:-1] if per_step else len(LENGTHS))
+    assert_allclose(data.target_weight, sum(parts[s].sum() for s in MEMBERS))
+    assert_allclose(data.sequence_weight, sum(parts[s].mean() for s in MEMBERS))
+
+
+@parametrize_layouts
+@pytest.mark.parametrize("csr", [False, True])
+def test_shards_that_are_not_kept_are_the_same(per_step, csr, rng, seed, monkeypatch):
+    data = make(rng, per_step, csr)
+    kept = data.shards
+    monkeypatch.setattr(_training_set, "KEPT", 0)
+    deferred = data.cut(MEMBERS)
+    for shard, late in zip(kept, deferred, strict=True):
+        assert isinstance(shard, Shard) and isinstance(late, Deferred)
+        for again in (late.load(), late.load()):
+            assert abs(again.X - shard.X).max() == 0
+            assert_array_equal(again.y, shard.y)
+            assert_array_equal(again.weight, shard.weight)
 
 
 @parametrize_layouts
 def test_units_are_those_of_the_members(per_step, rng):
-    data = make(rng, per_step, labels=False)
+    n_targets = LENGTHS.sum() if per_step else len(LENGTHS)
+    X, y = 50 * rng.standard_normal((LENGTHS.sum(), 3)) + 7, rng.normal(3, 9, (n_targets, K))
+    data = TrainingSet(X, LENGTHS, y, rng.uniform(1, 2, n_targets), per_step, K, MEMBERS)
     shard = data.pack(MEMBERS)
     weight = shard.weight if per_step else shard.weight[shard.packing.sequence]
     for rows, w in ((shard.X, weight), (shard.y, shard.weight)):
@@ -63,7 +80,7 @@ def test_units_are_those_of_the_members(per_step, rng):
     assert_array_equal(held_out.X, again.X)
     assert_array_equal(held_out.y, again.y)
     scaling = data.scaling
-    expected = (data.y[held_out.targets] - scaling.y_mean) / scaling.y_scale
+    expected = (y[held_out.targets] - scaling.y_mean) / scaling.y_scale
     assert_allclose(held_out.y, expected)
     assert abs(held_out.X.mean(axis=0)).max() > 1e-6
 
