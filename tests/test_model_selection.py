@@ -168,6 +168,13 @@ def test_labels_that_fit_has_not_seen_are_errors(taggers):
         sequence_scorer("neg_log_loss")(tagger, PARTS, y)
 
 
+def test_log_loss_of_a_classifier_tells_labels_it_has_not_seen():
+    y = third_of_sum(X)
+    y[4] = 9
+    with pytest.raises(ValueError, match="label 9 of y at entry 4 was not seen in fit"):
+        sequence_scorer("neg_log_loss")(fitted("classifier, 3 classes"), X, y)
+
+
 def test_log_loss_of_labels_that_lack_a_class(taggers):
     tagger, flat_tagger = taggers["3"]
     y = [np.minimum(part, 1) for part in labels("3")]
