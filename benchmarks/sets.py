@@ -16,6 +16,8 @@ import numpy as np
 from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer
 
+from sklearn_rnn.metrics import span_f1_score
+
 
 class Benchmark(NamedTuple):
     """A list of (T_i, D) arrays or CSR arrays, labels of steps or of sequences, and the metric."""
@@ -57,7 +59,7 @@ def windowed_words(raw, width, train, pos=False):
     if pos:
         words = sparse.hstack([words, one_hot(raw["pos"], len(raw["pos_classes"]))], format="csr")
     rows = occurring(window(words, raw["lengths"], width), raw, train)
-    return split(rows, raw, train, span_f1)
+    return split(rows, raw, train, span_f1_score)
 
 
 def word_shapes(raw, width, train):
@@ -201,26 +203,3 @@ def accuracy(y, predicted):
     if isinstance(y, list):
         y, predicted = np.concatenate(y), np.concatenate(list(predicted))
     return float(np.mean(y == predicted))
-
-
-def span_f1(y, predicted):
-    """F1 of whole spans, each right if start, end and kind are."""
-    n_right = n_spans = 0
-    for tags, predicted_tags in zip(y, predicted):
-        true, found = spans(tags), spans(predicted_tags)
-        n_right += len(true & found)
-        n_spans += len(true) + len(found)
-    return 2 * n_right / n_spans
-
-
-def spans(tags):
-    """(start, end, kind) of all spans of IOB tags, read as the CoNLL-2000 scorer does."""
-    found, start, current = set(), 0, None
-    for i, tag in enumerate([*tags, "O"]):
-        prefix, _, kind = tag.partition("-")
-        if current is not None and (prefix != "I" or kind != current):
-            found.add((start, i, current))
-            current = None
-        if prefix != "O" and current is None:
-            start, current = i, kind
-    return found

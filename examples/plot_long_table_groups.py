@@ -10,10 +10,11 @@ by sequence, not by row.
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import GroupKFold, cross_val_predict, cross_val_score
+from sklearn.model_selection import cross_val_predict, cross_val_score
 
 from sklearn_rnn import SequenceTagger
 from sklearn_rnn.datasets import make_conversations
+from sklearn_rnn.model_selection import SequenceKFold
 
 # %%
 # The table
@@ -35,12 +36,12 @@ print(table.iloc[:5, [0, 1, 2, 3, -1]].round(3).to_string(index=False))
 # --------------------------------
 #
 # ``sequence_id`` names the column; the network does not see it as a feature.
-# :class:`~sklearn.model_selection.GroupKFold` keeps the rows of a conversation together.
+# :class:`~sklearn_rnn.model_selection.SequenceKFold` keeps the rows of a conversation together.
 
 X, y = table.drop(columns="speaker"), table["speaker"]
 tagger = SequenceTagger(sequence_id="conversation", random_state=0)
-folds = GroupKFold(n_splits=5)
-scores = cross_val_score(tagger, X, y, groups=X["conversation"], cv=folds)
+folds = SequenceKFold(n_splits=5, sequence_id="conversation")
+scores = cross_val_score(tagger, X, y, cv=folds)
 print(f"Accuracy of each fold: {scores.round(3)}")
 print(f"Mean: {scores.mean():.3f}")
 
@@ -64,7 +65,7 @@ except ValueError as error:
 # Predictions have a row for each row of the table. These were made by the tagger of the fold that
 # had not seen the conversation.
 
-predicted = cross_val_predict(tagger, X, y, groups=X["conversation"], cv=folds)
+predicted = cross_val_predict(tagger, X, y, cv=folds)
 table["predicted"] = predicted
 one = table[table["conversation"] == 0].reset_index(drop=True)
 

@@ -6,7 +6,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, _num_samples
 
-from ._validation import depth, is_missing, only_numbers, shown
+from ._validation import Sequences, depth, is_missing, only_numbers, runs, shown
 
 
 def require_y(estimator, y):
@@ -36,16 +36,19 @@ def read_step_values(values, sequences, name):
     """
     lengths = sequences.lengths
     if sequences.layout == "long":
-        values = _read_1d(values, name, "row")
-        _check_count(values, lengths.sum(), name, "row")
+        values = _read_1d(values, name, "row", sequences.name)
+        _check_count(values, lengths.sum(), name, "row", sequences.name)
         return values
     if depth(values) == 0:
-        raise ValueError(f"{name} must hold one array for each sequence of X, got {values!r}.")
+        raise ValueError(
+            f"{name} must hold one array for each sequence of {sequences.name}, got {values!r}."
+        )
     if hasattr(values, "columns"):
         values = np.asarray(values)
-    _check_count(values, len(lengths), name, "sequence")
+    _check_count(values, len(lengths), name, "sequence", sequences.name)
     parts = [
-        _read_part(part, length, i, name) for i, (part, length) in enumerate(zip(values, lengths))
+        _read_part(part, length, name, f"{name}[{i}]", f"sequence {i} of {sequences.name}")
+        for i, (part, length) in enumerate(zip(values, lengths))
     ]
     is_text = [part.dtype.kind in "US" for part in parts if part.dtype != object]
     if any(is_text) and not all(is_text):
@@ -53,21 +56,46 @@ def read_step_values(values, sequences, name):
     return np.concatenate(parts)
 
 
-def _read_part(values, length, i, name):
-    """The values of sequence i, (T_i,)."""
+def _read_part(values, length, name, part_name, sequence):
+    """The values of one sequence, (T_i,)."""
+    expected = f"but {sequence} has {length} steps. Pass one value of {name} for each step."
     try:
         part = np.asarray(values)
     except ValueError:
-        raise ValueError(
-            f"{name}[{i}] holds lists of unequal length, but sequence {i} of X has {length} steps. "
-            f"Pass one value of {name} for each step."
-        ) from None
+        raise ValueError(f"{part_name} holds lists of unequal length, {expected}") from None
     if part.shape != (length,):
-        raise ValueError(
-            f"{name}[{i}] has shape {part.shape}, but sequence {i} of X has {length} steps. "
-            f"Pass one value of {name} for each step."
-        )
+        raise ValueError(f"{part_name} has shape {part.shape}, {expected}")
     return part
+
+
+def label_layout(y, name, sequence_ids=None):
+    """The `Sequences`, without features, that labels of steps are laid out in.
+
+    Parameters
+    ----------
+    y : array-like
+        (N,), or one array-like of shape (T_i,) for each sequence.
+    name : str
+        What the labels are called in messages.
+    sequence_ids : array-like of shape (N,), optional
+        The sequence of each of N labels; without it, they are of one sequence.
+    """
+    if is_nested(y):
+        parts = np.asarray(y) if hasattr(y, "columns") else y
+        lengths = np.array([len(part) if depth(part) else 1 for part in parts])
+        layout, ids = "ragged", None
+    elif sequence_ids is None:
+        lengths, ids, layout = np.array([_num_samples(y)]), None, "long"
+    else:
+        column = column_or_1d(sequence_ids)
+        _check_count(column, _num_samples(y), "sequence_ids", "row", name)
+        (lengths, ids), layout = runs(column), "long"
+    return Sequences(np.empty((lengths.sum(), 0)), lengths, layout, ids, name)
+
+
+def is_nested(y):
+    """Whether y holds an array-like for each sequence, not a scalar for each row."""
+    return depth(y) > 1 or depth(next(iter(y), None)) > 0
 
 
 def read_step_labels(y, sequences):
@@ -77,8 +105,8 @@ def read_step_labels(y, sequences):
 
 def read_sequence_labels(y, sequences):
     """A label for each sequence, (S,)."""
-    y = _read_1d(y, "y", "sequence")
-    _check_count(y, sequences.n_sequences, "y", "sequence")
+    y = _read_1d(y, "y", "sequence", sequences.name)
+    _check_count(y, sequences.n_sequences, "y", "sequence", sequences.name)
     return y
 
 
@@ -86,22 +114,24 @@ def read_sequence_targets(y, sequences):
     """Targets for each sequence as (S, K), and whether they came as (S,)."""
     with only_numbers("y"):
         y = check_array(y, dtype=np.float64, ensure_2d=False, allow_nd=False, input_name="y")
-    _check_count(y, sequences.n_sequences, "y", "sequence")
+    _check_count(y, sequences.n_sequences, "y", "sequence", sequences.name)
     return y.reshape(len(y), -1), y.ndim == 1
 
 
-def _read_1d(values, name, unit):
+def _read_1d(values, name, unit, of):
     if isinstance(values, list | tuple) and any(depth(value) > 0 for value in values):
-        raise ValueError(f"{name} must hold one value for each {unit} of X, not a list of lists.")
+        raise ValueError(
+            f"{name} must hold one value for each {unit} of {of}, not a list of lists."
+        )
     return column_or_1d(values, warn=True)
 
 
-def _check_count(values, expected, name, unit):
+def _check_count(values, expected, name, unit, of):
     given = _num_samples(values)
     if given != expected:
         raise ValueError(
-            f"{name} has {given} entries, but X has {expected} {unit}s. Pass one entry of {name} "
-            f"for each {unit}."
+            f"{name} has {given} entries, but {of} has {expected} {unit}s. Pass one entry of "
+            f"{name} for each {unit}."
         )
 
 
@@ -155,25 +185,24 @@ def check_known(y, classes, place, alternative=""):
 
 def read_sequence_weight(sample_weight, sequences):
     """A weight for each sequence, (S,)."""
-    return _read_weight(sample_weight, sequences.n_sequences, "sequence")
+    return _read_weight(sample_weight, sequences.n_sequences, "sequence", sequences.name)
 
 
 def read_step_weight(sample_weight, sequences):
     """A weight for each step, (N,), from one for each step or one for each sequence."""
     n_steps = int(sequences.lengths.sum())
     if sequences.layout == "long" or sample_weight is None or depth(sample_weight) == 0:
-        return _read_weight(sample_weight, n_steps, "row")
+        return _read_weight(sample_weight, n_steps, "row", sequences.name)
     if all(depth(part) == 0 for part in sample_weight):
         return np.repeat(read_sequence_weight(sample_weight, sequences), sequences.lengths)
-    return _read_weight(
-        read_step_values(sample_weight, sequences, "sample_weight"), n_steps, "step"
-    )
+    weight = read_step_values(sample_weight, sequences, "sample_weight")
+    return _read_weight(weight, n_steps, "step", sequences.name)
 
 
-def _read_weight(sample_weight, n, unit):
+def _read_weight(sample_weight, n, unit, of):
     """One weight for each of n units, as scikit-learn reads it; ones for None."""
     if sample_weight is not None and depth(sample_weight) > 0:
-        _check_count(sample_weight, n, "sample_weight", unit)
+        _check_count(sample_weight, n, "sample_weight", unit, of)
     with only_numbers("sample_weight"):
         weight = _check_sample_weight(
             sample_weight, np.empty((n, 1)), dtype=np.float64, ensure_non_negative=True

@@ -35,12 +35,15 @@ class Sequences:
         How they were given.
     ids : ndarray of shape (S,) or None
         What the sequences of a long table are called there.
+    name : str
+        What messages call the data.
     """
 
     rows: np.ndarray | sparse.csr_array
     lengths: np.ndarray
     layout: str
     ids: np.ndarray | None = None
+    name: str = "X"
 
     @property
     def n_sequences(self):
@@ -265,9 +268,9 @@ def read_long_table(estimator, X, reset):
         X = np.asarray(X)
     if reset or estimator._fitted_on_table:
         validate_data(estimator, X, reset=reset, skip_check_array=True)
-    X, column = _split_off_id(X, estimator.sequence_id)
+    X, column = split_off_id(X, estimator.sequence_id)
     X = _check_rows(X)
-    lengths, ids = _runs(column)
+    lengths, ids = runs(column)
     return Sequences(X, lengths, "long", ids)
 
 
@@ -277,7 +280,20 @@ def _check_table(estimator, X, reset):
     return validate_data(estimator, X, reset=reset, **_CHECKS)
 
 
-def _split_off_id(X, sequence_id):
+def sequence_runs(X, sequence_id):
+    """Length and id of each sequence of a long table, of which only the ids are looked at."""
+    if depth(X) != 2:
+        raise ValueError(
+            f"sequence_id={sequence_id!r} tells the sequences of a 2-D table apart, but X is none. "
+            "In a 3-D array or a list each entry is a sequence, which scikit-learn's own splitters "
+            "keep whole."
+        )
+    if not hasattr(X, "shape"):
+        X = np.asarray(X)
+    return runs(split_off_id(X, sequence_id)[1])
+
+
+def split_off_id(X, sequence_id):
     """The table without the column that tells sequences apart, and that column."""
     if isinstance(sequence_id, str):
         if not hasattr(X, "columns"):
@@ -304,7 +320,7 @@ def _split_off_id(X, sequence_id):
     return _safe_indexing(X, others, axis=1), column.ravel()
 
 
-def _runs(column):
+def runs(column):
     """Length and id of each run of equal ids in the column of a long table."""
     try:
         names, codes = np.unique(column, return_inverse=True)
@@ -321,7 +337,8 @@ def _runs(column):
         raise ValueError(
             f"The rows of sequence {shown(names[order[again]])} are not contiguous: it comes again "
             f"at row {starts[again]} of X. The table was shuffled or cut by row. Sort it by "
-            "sequence and time, and split it by sequence (GroupKFold on the sequence id)."
+            "sequence and time, and split it by sequence, with SequenceKFold or train_test_split "
+            "of sklearn_rnn.model_selection."
         )
     return np.diff(np.append(starts, len(codes))), names[order]
 

@@ -319,13 +319,13 @@ FIT = {
         Tagger(sequence_id=0),
         fit(np.c_[np.where(IDS == 9, 7, IDS), ROWS], Y_STEPS.ravel()),
         ValueError,
-        ["sequence 7", "not contiguous", "row 16", "Sort", "GroupKFold"],
+        ["sequence 7", "not contiguous", "row 16", "Sort", "SequenceKFold"],
     ),
     "named ids apart": (
         Feedback(sequence_id="who"),
         lambda e: e.fit(named().iloc[[*range(6), *range(8, 24), 6, 7]], Y_STEPS.ravel()),
         ValueError,
-        ["sequence 'e'", "not contiguous", "row 22", "GroupKFold"],
+        ["sequence 'e'", "not contiguous", "row 22", "SequenceKFold"],
     ),
     "id NaN": (
         Tagger(sequence_id=0),

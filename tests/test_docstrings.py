@@ -8,14 +8,28 @@ import sys
 import numpy as np
 import pytest
 
-import sklearn_rnn
-from sklearn_rnn import datasets
-
 validate = pytest.importorskip("numpydoc.validate").validate
 get_doc_object = importlib.import_module("numpydoc.docscrape").get_doc_object
 
-CLASSES = [f"sklearn_rnn.{name}" for name in sklearn_rnn.__all__]
-FUNCTIONS = [f"sklearn_rnn.datasets.{name}" for name in datasets.__all__]
+MODULES = [
+    "sklearn_rnn",
+    "sklearn_rnn.datasets",
+    "sklearn_rnn.metrics",
+    "sklearn_rnn.model_selection",
+]
+NAMES = [
+    f"{module}.{name}" for module in MODULES for name in importlib.import_module(module).__all__
+]
+
+
+def resolve(name):
+    module, _, name = name.rpartition(".")
+    return getattr(importlib.import_module(module), name)
+
+
+CLASSES = [name for name in NAMES if inspect.isclass(resolve(name))]
+FUNCTIONS = [name for name in NAMES if name not in CLASSES]
+ESTIMATORS = [name for name in CLASSES if hasattr(resolve(name), "fit")]
 
 
 def public_methods(name):
@@ -25,10 +39,6 @@ def public_methods(name):
         for attribute, value in inspect.getmembers(resolve(name), inspect.isfunction)
         if not attribute.startswith("_") and value.__module__.startswith("sklearn_rnn")
     ]
-
-
-def resolve(class_name):
-    return getattr(sklearn_rnn, class_name.rpartition(".")[2])
 
 
 METHODS = [method for name in CLASSES for method in public_methods(name)]
@@ -43,8 +53,8 @@ IGNORED_IN_METHODS = IGNORED | {"ES01", "EX01"}
 
 
 def test_there_are_names_to_check():
-    assert len(CLASSES) >= 4 and len(FUNCTIONS) >= 7
-    for name in CLASSES:
+    assert len(ESTIMATORS) >= 4 and len(FUNCTIONS) >= 15
+    for name in ESTIMATORS:
         assert {f"{name}.fit", f"{name}.predict"} <= set(METHODS)
 
 
@@ -54,7 +64,7 @@ def test_docstring(name):
     assert [error for error in validate(name)["errors"] if error[0] not in ignored] == []
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize("name", ESTIMATORS)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_attributes_are_those_of_a_fitted_estimator(name):
     pd = pytest.importorskip("pandas")
@@ -65,7 +75,7 @@ def test_attributes_are_those_of_a_fitted_estimator(name):
     assert names == {a for a in vars(estimator) if a.endswith("_") and not a.startswith("_")}
 
 
-@pytest.mark.parametrize("module", ["sklearn_rnn", "sklearn_rnn.datasets"])
+@pytest.mark.parametrize("module", MODULES)
 def test_all_is_sorted_and_exists(module):
     module = importlib.import_module(module)
     assert module.__all__ == sorted(module.__all__)
@@ -80,7 +90,7 @@ def test_all_is_sorted_and_exists(module):
 def test_import_is_light(prepare):
     code = (
         f"import sys; {prepare}; before = set(sys.modules);"
-        "import sklearn_rnn, sklearn_rnn.datasets;"
+        f"import {', '.join(MODULES)};"
         "heavy = {'pandas', 'polars', 'matplotlib', 'torch', 'pytest'};"
         "new = heavy & (set(sys.modules) - before);"
         "assert not new, new"

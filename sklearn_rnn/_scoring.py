@@ -1,0 +1,222 @@
+"""Scorers for labels at each step: scikit-learn's over all steps, our own over whole sequences."""
+
+from inspect import signature
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, is_regressor
+from sklearn.metrics import check_scoring, get_scorer, log_loss, make_scorer
+from sklearn.utils.metadata_routing import get_routing_for_object
+from sklearn.utils.metaestimators import available_if
+
+from . import metrics
+from ._targets import check_known, is_nested, label_layout, read_step_values, read_step_weight
+from ._validation import sequence_runs
+
+_OF_SEQUENCES = {
+    "sequence_accuracy": metrics.sequence_accuracy_score,
+    "span_f1": metrics.span_f1_score,
+    "span_precision": metrics.span_precision_score,
+    "span_recall": metrics.span_recall_score,
+}
+
+
+def sequence_scorer(scoring, *, sequence_id=None):
+    """Make a scorer that works for labels at each step, whatever the layout.
+
+    scikit-learn's scorers take one label a row. What this makes of them takes labels in any layout
+    and has them see all steps of all sequences, one after the other. It goes wherever scikit-learn
+    takes a scorer: into the searches (a dict of several too), `cross_validate`, the curves. One
+    label a row, as of a long table or of a classifier, is passed on as it is.
+
+    Parameters
+    ----------
+    scoring : str or callable
+        One of
+
+        - a name of :func:`sklearn.metrics.get_scorer_names` that makes sense for classes, such as
+          "f1_macro", "neg_log_loss", "roc_auc_ovr" or "balanced_accuracy";
+        - a scorer, such as :func:`sklearn.metrics.make_scorer` makes of a metric, or any
+          ``callable(estimator, X, y)``;
+        - "sequence_accuracy", "span_f1", "span_precision" or "span_recall", the metrics of whole
+          sequences of :mod:`sklearn_rnn.metrics`.
+    sequence_id : str or int, default=None
+        For the metrics of whole sequences on a long table: what tells its sequences apart, as of
+        the taggers. The other metrics do not need it.
+
+    Returns
+    -------
+    callable
+        A scorer: ``scorer(estimator, X, y, sample_weight=None)`` gives a float, the higher, the
+        better. Where the metric takes `sample_weight`, it is a weight for each step or for each
+        sequence; metadata are requested by `set_score_request`, as of scikit-learn's scorers. The
+        metrics of whole sequences have none.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If `scoring` is none of these. When it scores: if y does not fit X, or the metric is not
+        defined; log loss is not for labels that were not seen in `fit`. To other metrics such
+        labels are errors, and classes that a fold lacks are no matter.
+
+    See Also
+    --------
+    SequenceKFold : Cross-validation of long tables by sequence.
+
+    Examples
+    --------
+    >>> from sklearn.model_selection import cross_val_score
+    >>> from sklearn_rnn import OutputFeedbackTagger
+    >>> from sklearn_rnn.datasets import make_conversations
+    >>> from sklearn_rnn.model_selection import sequence_scorer
+    >>> X, y = make_conversations(60, random_state=0)
+    >>> tagger = OutputFeedbackTagger(random_state=0)
+    >>> scores = cross_val_score(tagger, X, y, cv=3, scoring=sequence_scorer("f1_macro"))
+    >>> bool((scores > 0.8).all())
+    True
+    """
+    if not (isinstance(scoring, str) or callable(scoring)):
+        raise TypeError(
+            f"scoring must be a name or a scorer, got {scoring!r}. Several scores are a dict of "
+            "sequence_scorers."
+        )
+    if isinstance(scoring, str) and scoring in _OF_SEQUENCES:
+        return _SequenceScorer(scoring, sequence_id)
+    return _StepScorer(scoring)
+
+
+class _StepScorer:
+    """A scorer of scikit-learn, called with flat labels and flat responses.
+
+    It is pickled, copied and asked for metadata as that one is.
+    """
+
+    def __init__(self, scoring):
+        self._scoring = scoring
+        is_name = isinstance(scoring, str)
+        self._scorer = get_scorer(scoring) if is_name else check_scoring(scoring=scoring)
+
+    def __call__(self, estimator, X, y, sample_weight=None, **metadata):
+        scorer = self._scorer
+        if self._scoring == "neg_log_loss":
+            scorer = _log_loss_scorer(estimator.classes_, y)
+        if is_nested(y) and not is_regressor(estimator):
+            sequences = label_layout(y, "y")
+            y = read_step_values(y, sequences, "y")
+            estimator = _FlatEstimator(estimator, sequences.lengths)
+            if sample_weight is not None:
+                sample_weight = read_step_weight(sample_weight, sequences)
+        if sample_weight is not None:
+            metadata["sample_weight"] = sample_weight
+        return scorer(estimator, X, y, **metadata)
+
+    def __repr__(self):
+        return f"sequence_scorer({self._scoring!r})"
+
+    def set_score_request(self, **requests):
+        """Request metadata, as of the scorer within."""
+        self._scorer.set_score_request(**requests)
+        return self
+
+    def get_metadata_routing(self):
+        """The requests of the scorer within."""
+        return get_routing_for_object(self._scorer)
+
+    def _accept_sample_weight(self):
+        """What searches of scikit-learn 1.8 and later ask, if fitted with weights."""
+        if hasattr(self._scorer, "_accept_sample_weight"):
+            return self._scorer._accept_sample_weight()
+        return "sample_weight" in signature(self._scorer).parameters
+
+
+def _log_loss_scorer(classes, y):
+    """The scorer "neg_log_loss", told all classes, of which y may lack some."""
+    sequences = label_layout(y, "y")
+    labels = read_step_values(y, sequences, "y")
+    place = sequences.place if is_nested(y) else "entry {}".format
+    alternative = ", or take another score than log loss, which is infinite there"
+    check_known(labels, classes, place, alternative)
+    return make_scorer(
+        log_loss, greater_is_better=False, response_method="predict_proba", labels=classes
+    )
+
+
+def _responds(method):
+    return available_if(lambda flat: hasattr(flat.estimator, method))
+
+
+class _FlatEstimator(ClassifierMixin, BaseEstimator):
+    """A fitted tagger as scorers want a classifier: what it responds has a row for each step.
+
+    Parameters
+    ----------
+    estimator : object
+        The tagger, or a pipeline or search that ends in one.
+    lengths : ndarray of int, shape (S,)
+        Labels that each sequence of X has in y.
+    """
+
+    def __init__(self, estimator, lengths):
+        self.estimator = estimator
+        self.lengths = lengths
+
+    @property
+    def classes_(self):
+        return self.estimator.classes_
+
+    def predict(self, X):
+        return self._flat(self.estimator.predict(X))
+
+    @_responds("predict_proba")
+    def predict_proba(self, X):
+        return self._flat(self.estimator.predict_proba(X))
+
+    @_responds("decision_function")
+    def decision_function(self, X):
+        return self._flat(self.estimator.decision_function(X))
+
+    def _flat(self, response):
+        lengths = np.array([len(part) for part in response])
+        if len(lengths) != len(self.lengths):
+            raise ValueError(
+                f"y has {len(self.lengths)} entries, but X has {len(lengths)} sequences. Pass one "
+                "entry of y for each sequence."
+            )
+        differ = np.flatnonzero(lengths != self.lengths)
+        if len(differ):
+            i = differ[0]
+            raise ValueError(
+                f"y[{i}] has {self.lengths[i]} entries, but sequence {i} of X has {lengths[i]} "
+                "steps. Pass one value of y for each step."
+            )
+        return np.concatenate(list(response))
+
+
+class _SequenceScorer:
+    """A metric of whole sequences as a scorer."""
+
+    def __init__(self, scoring, sequence_id):
+        self._scoring = scoring
+        self._sequence_id = sequence_id
+
+    def __call__(self, estimator, X, y):
+        return _OF_SEQUENCES[self._scoring](
+            y, estimator.predict(X), sequence_ids=None if is_nested(y) else self._ids(X)
+        )
+
+    def _ids(self, X):
+        """The sequence of each row of a long table."""
+        if self._sequence_id is None:
+            raise ValueError(
+                f"sequence_scorer({self._scoring!r}) must know the sequences of a long table. Give "
+                "it the sequence_id that the tagger has."
+            )
+        lengths, ids = sequence_runs(X, self._sequence_id)
+        return np.repeat(ids, lengths)
+
+    def __repr__(self):
+        more = "" if self._sequence_id is None else f", sequence_id={self._sequence_id!r}"
+        return f"sequence_scorer({self._scoring!r}{more})"
+
+    def _accept_sample_weight(self):
+        """What searches of scikit-learn 1.8 and later ask, if fitted with weights."""
+        return False

@@ -1,0 +1,210 @@
+"""Splitting long tables by sequence, and scoring labels at each step."""
+
+import numpy as np
+from sklearn import model_selection
+from sklearn.model_selection import BaseCrossValidator, GroupKFold, StratifiedGroupKFold
+from sklearn.utils import _safe_indexing, column_or_1d, indexable
+
+from ._scoring import sequence_scorer
+from ._validation import sequence_runs, shown
+
+__all__ = ["SequenceKFold", "sequence_scorer", "train_test_split"]
+
+
+class SequenceKFold(BaseCrossValidator):
+    """K-fold cross-validation of a long table, which keeps its sequences whole.
+
+    Each sequence is tested once, and its rows stay in their order. The ids are read from X, so that
+    there are no groups to pass, and it goes wherever scikit-learn takes a `cv`: into the searches,
+    `cross_val_predict`, nested cross-validation, the curves, and the estimators that cross-validate
+    themselves. (3-D arrays and lists of sequences need no such thing:
+    :class:`sklearn.model_selection.KFold` does not cut their entries.)
+
+    Parameters
+    ----------
+    n_splits : int, default=5
+        Number of folds, at least 2.
+    sequence_id : str or int
+        The column (name or position), or the name of the pandas index level, that tells sequences
+        apart, as of the taggers; the rows of a sequence must be contiguous.
+    shuffle : bool, default=False
+        Whether to draw at random which sequences a fold tests. Otherwise the folds are made to have
+        about as many rows.
+    random_state : int, RandomState instance or None, default=None
+        Determines what is drawn, if `shuffle` is True.
+    stratify : bool, default=False
+        Whether the labels are to have about the same shares in all folds.
+
+    See Also
+    --------
+    train_test_split : One split instead of several.
+    sklearn.model_selection.GroupKFold : Makes the folds.
+    sklearn.model_selection.StratifiedGroupKFold : Makes them with ``stratify=True``.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn_rnn.model_selection import SequenceKFold
+    >>> table = pd.DataFrame({"who": list("aaabbccc"), "x": range(8)})
+    >>> for train, test in SequenceKFold(3, sequence_id="who").split(table):
+    ...     print(train, test)
+    [0 1 2 3 4] [5 6 7]
+    [3 4 5 6 7] [0 1 2]
+    [0 1 2 5 6 7] [3 4]
+    """
+
+    def __init__(
+        self, n_splits=5, *, sequence_id, shuffle=False, random_state=None, stratify=False
+    ):
+        self.n_splits = n_splits
+        self.sequence_id = sequence_id
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.stratify = stratify
+        self._folds(random_state)  # refuses what scikit-learn does not take
+
+    def _folds(self, random_state):
+        kind = StratifiedGroupKFold if self.stratify else GroupKFold
+        return kind(self.n_splits, shuffle=self.shuffle, random_state=random_state)
+
+    def split(self, X, y=None, groups=None):
+        """Split the rows of a long table into training and test rows, fold by fold.
+
+        Parameters
+        ----------
+        X : array-like of shape (N, D)
+            The table, with its sequence ids.
+        y : array-like of shape (N,), optional
+            The labels, which only ``stratify=True`` looks at.
+        groups : object, optional
+            Ignored: the ids of X are the groups.
+
+        Yields
+        ------
+        train, test : ndarray of int
+            Rows, in the order of the table.
+        """
+        sequence = _sequence_of_rows(X, self.sequence_id)
+        if self.n_splits > sequence[-1] + 1:
+            raise ValueError(
+                f"n_splits={self.n_splits}, but X has only {sequence[-1] + 1} sequences."
+            )
+        if self.stratify and y is None:
+            raise ValueError("stratify=True needs y.")
+        # StackingClassifier gives a random_state to every splitter that has none
+        random_state = self.random_state if self.shuffle else None
+        yield from self._folds(random_state).split(sequence, y, sequence)
+
+    def get_n_splits(self, X=None, y=None, groups=None):
+        """Tell the number of folds.
+
+        Parameters
+        ----------
+        X, y, groups : object, optional
+            Ignored.
+
+        Returns
+        -------
+        int
+            `n_splits`.
+        """
+        return self.n_splits
+
+
+def train_test_split(
+    *arrays,
+    sequence_id,
+    test_size=None,
+    train_size=None,
+    random_state=None,
+    shuffle=True,
+    stratify=None,
+):
+    """Split a long table, and what goes with its rows, into sequences to train on and to test on.
+
+    It is :func:`sklearn.model_selection.train_test_split` of the sequences instead of the rows:
+    sequences stay whole, and their rows in the order of the table. (3-D arrays and lists of
+    sequences need no such thing: scikit-learn's own does not cut their entries.)
+
+    Parameters
+    ----------
+    *arrays : array-like of length N
+        First the table (N, D), with its sequence ids; then what has an entry for each row of it,
+        such as labels and weights.
+    sequence_id : str or int
+        The column (name or position), or the name of the pandas index level, that tells sequences
+        apart, as of the taggers; the rows of a sequence must be contiguous.
+    test_size, train_size : float or int, default=None
+        Share or number of the sequences; if neither is given, a quarter is to be tested on.
+    random_state : int, RandomState instance or None, default=None
+        Determines which sequences are drawn.
+    shuffle : bool, default=True
+        Whether to draw the sequences. Otherwise the first ones are to train on.
+    stratify : array-like of shape (N,), default=None
+        A label for each row, the same in all rows of a sequence, that is to have about the same
+        shares in both parts. For labels that change within sequences there is
+        ``SequenceKFold(stratify=True)``.
+
+    Returns
+    -------
+    list
+        The training and the test part of each array, one after the other.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If there is nothing to split, the rows of a sequence are not contiguous, or `stratify`
+        changes within one.
+
+    See Also
+    --------
+    SequenceKFold : Several splits instead of one.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn_rnn.model_selection import train_test_split
+    >>> table = pd.DataFrame({"who": list("aaabbccc"), "x": range(8)})
+    >>> train, test, y_train, y_test = train_test_split(
+    ...     table, list("uduudduu"), sequence_id="who", random_state=0
+    ... )
+    >>> list(test["who"]), y_test
+    (['c', 'c', 'c'], ['d', 'u', 'u'])
+    """
+    if not arrays:
+        raise ValueError("At least one array required as input")
+    arrays = indexable(*arrays)
+    sequence = _sequence_of_rows(arrays[0], sequence_id)
+    parts = model_selection.train_test_split(
+        np.arange(sequence[-1] + 1),
+        test_size=test_size,
+        train_size=train_size,
+        random_state=random_state,
+        shuffle=shuffle,
+        stratify=None if stratify is None else _label_of_sequences(stratify, sequence),
+    )
+    rows = [np.flatnonzero(np.isin(sequence, part)) for part in parts]
+    return [_safe_indexing(array, part) for array in arrays for part in rows]
+
+
+def _sequence_of_rows(X, sequence_id):
+    """The number, from 0, of the sequence of each row of a long table, (N,)."""
+    lengths, _ = sequence_runs(X, sequence_id)
+    return np.repeat(np.arange(len(lengths)), lengths)
+
+
+def _label_of_sequences(labels, sequence):
+    """The label of each sequence, (S,), of labels that do not change within one, (N,)."""
+    labels = column_or_1d(labels)
+    if len(labels) != len(sequence):
+        raise ValueError(f"stratify has {len(labels)} entries, but X has {len(sequence)} rows.")
+    _, first = np.unique(sequence, return_index=True)
+    changed = np.flatnonzero(labels != labels[first][sequence])
+    if len(changed):
+        row = changed[0]
+        raise ValueError(
+            f"stratify changes within a sequence, to {shown(labels[row])} at row {row}. It must "
+            "be the same in all rows of a sequence; SequenceKFold(stratify=True) takes labels that "
+            "change."
+        )
+    return labels[first]

@@ -1,0 +1,220 @@
+"""Metrics over steps, sequences and spans, against scikit-learn, seqeval and counts by hand."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import accuracy_score, classification_report
+
+from sklearn_rnn._validation import object_array
+from sklearn_rnn.metrics import (
+    flat_classification_report,
+    sequence_accuracy_score,
+    span_f1_score,
+    span_precision_score,
+    span_recall_score,
+    token_accuracy_score,
+)
+
+TRUE = [["a", "b", "a"], ["b"], ["a", "a", "b", "b"]]
+PREDICTED = [["a", "b", "a"], ["a"], ["a", "b", "b", "b"]]
+FLAT_TRUE, FLAT_PREDICTED = sum(TRUE, []), sum(PREDICTED, [])
+IDS = [7, 7, 7, 3, 9, 9, 9, 9]
+
+SQUARE = [["a", "b"], ["b", "b"]], [["a", "b"], ["b", "a"]]
+
+LAYOUTS = {
+    "lists": (TRUE, PREDICTED),
+    "list of arrays": ([np.array(y) for y in TRUE], [np.array(y) for y in PREDICTED]),
+    "object array": (object_array(TRUE), object_array([np.array(y) for y in PREDICTED])),
+    "long": (np.array(FLAT_TRUE), np.array(FLAT_PREDICTED)),
+}
+of_each_layout = pytest.mark.parametrize("layout", LAYOUTS)
+
+
+def ids_of(layout):
+    return {"sequence_ids": IDS} if layout == "long" else {}
+
+
+@of_each_layout
+def test_accuracies_in_every_layout(layout):
+    assert token_accuracy_score(*LAYOUTS[layout]) == 6 / 8
+    assert sequence_accuracy_score(*LAYOUTS[layout], **ids_of(layout)) == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize("convert", [np.array, list], ids=["3-D", "nested lists"])
+def test_accuracies_of_sequences_of_one_length(convert):
+    true, predicted = map(convert, SQUARE)
+    assert token_accuracy_score(true, predicted) == 3 / 4
+    assert sequence_accuracy_score(true, predicted) == 1 / 2
+
+
+def test_layouts_may_differ():
+    assert token_accuracy_score(np.array(SQUARE[0]), object_array(SQUARE[1])) == 3 / 4
+
+
+def test_labels_in_a_frame():
+    pd = pytest.importorskip("pandas")
+    assert token_accuracy_score(pd.DataFrame(SQUARE[0]), np.array(SQUARE[1])) == 3 / 4
+    assert token_accuracy_score(pd.Series(FLAT_TRUE), np.array(FLAT_PREDICTED)) == 6 / 8
+
+
+def test_a_table_without_ids_is_one_sequence():
+    assert sequence_accuracy_score(FLAT_TRUE, FLAT_PREDICTED) == 0
+    assert sequence_accuracy_score(FLAT_TRUE, FLAT_TRUE) == 1
+
+
+@pytest.mark.parametrize(
+    "weight",
+    [
+        [1.0, 2.0, 3.0],
+        [[1.0] * 3, [2.0], [3.0] * 4],
+        [np.ones(3), np.full(1, 2.0), np.full(4, 3.0)],
+    ],
+    ids=["per sequence", "lists", "arrays"],
+)
+def test_weight_is_that_of_sequences_given_so_often(weight):
+    thrice = [0, 1, 1, 2, 2, 2]
+    often = [TRUE[i] for i in thrice], [PREDICTED[i] for i in thrice]
+    weighted = token_accuracy_score(TRUE, PREDICTED, sample_weight=weight)
+    assert weighted == token_accuracy_score(*often)
+    reports = (
+        flat_classification_report(TRUE, PREDICTED, sample_weight=weight, output_dict=True),
+        flat_classification_report(*often, output_dict=True),
+    )
+    for label in ("a", "b", "macro avg"):
+        assert reports[0][label] == pytest.approx(reports[1][label])
+    if np.ndim(weight[0]) == 0:
+        assert sequence_accuracy_score(
+            TRUE, PREDICTED, sample_weight=weight
+        ) == sequence_accuracy_score(*often)
+
+
+def test_weight_of_each_step():
+    weight = [[1, 0, 2], [1], [4, 3, 0, 1]]
+    expected = accuracy_score(FLAT_TRUE, FLAT_PREDICTED, sample_weight=sum(weight, []))
+    assert token_accuracy_score(TRUE, PREDICTED, sample_weight=weight) == expected
+
+
+@of_each_layout
+def test_report_is_that_of_all_steps(layout):
+    report = flat_classification_report(*LAYOUTS[layout], digits=3, labels=["b", "a"])
+    assert report == classification_report(FLAT_TRUE, FLAT_PREDICTED, digits=3, labels=["b", "a"])
+
+
+# Spans. Worked by hand with the rules of conlleval: (true, predicted, right, true, found).
+SPANS = {
+    "IOB2": ("B-X I-X O B-Y", "B-X I-X O B-Y", 2, 2, 2),
+    "IOB1: an I begins a span": ("I-X I-X O I-Y", "B-X I-X O B-Y", 2, 2, 2),
+    "IOB1: a B parts neighbours": ("I-X B-X O", "I-X I-X O", 0, 2, 1),
+    "another kind parts spans": ("B-X I-Y", "B-X B-Y", 2, 2, 2),
+    "end is wrong": ("B-X I-X O", "B-X O O", 0, 1, 1),
+    "start is wrong": ("B-X I-X I-X", "O I-X I-X", 0, 1, 1),
+    "kind is wrong": ("B-X I-X", "B-Y I-Y", 0, 1, 1),
+    "BIOES": ("B-X I-X E-X S-Y O S-X", "B-X I-X I-X B-Y O I-X", 3, 3, 3),
+    "BILOU": ("B-X I-X L-X U-Y O U-X", "B-X I-X E-X S-Y O S-X", 3, 3, 3),
+    "nothing goes on from E or S": ("E-X I-X S-X I-X", "B-X B-X B-X B-X", 4, 4, 4),
+    "a hyphen in the kind": ("B-X-Y I-X-Y", "B-X-Y I-X", 0, 1, 2),
+    "no kinds": ("B I O B", "B I O O", 1, 2, 1),
+    "none found": ("B-X", "O", 0, 1, 0),
+    "none there": ("O", "B-X", 0, 0, 1),
+    "neither": ("O O", "O O", 0, 0, 0),
+}
+
+
+@pytest.mark.parametrize("name", SPANS)
+def test_spans_counted_by_hand(name):
+    true, predicted, n_right, n_true, n_found = SPANS[name]
+    y = [true.split()], [predicted.split()]
+    assert span_precision_score(*y) == (n_right / n_found if n_found else 0)
+    assert span_recall_score(*y) == (n_right / n_true if n_true else 0)
+    assert span_f1_score(*y) == pytest.approx(
+        2 * n_right / (n_true + n_found) if n_right else 0, rel=1e-15
+    )
+
+
+def test_spans_end_with_their_sequence():
+    y = ["B-X", "I-X", "I-X"]
+    assert span_recall_score([y[:2], y[2:]], [["B-X", "I-X"], ["B-X"]]) == 1
+    assert span_recall_score(y, ["B-X", "I-X", "B-X"], sequence_ids=[0, 0, 1]) == 1
+    assert span_recall_score(y, ["B-X", "I-X", "B-X"]) == 0  # one sequence
+
+
+TAGS = [f"{prefix}-{kind}" for prefix in "BIES" for kind in "XY"] + ["O"]
+PAIRS = st.lists(
+    st.integers(1, 6).flatmap(
+        lambda n: st.tuples(*[st.lists(st.sampled_from(TAGS), min_size=n, max_size=n)] * 2)
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@given(PAIRS)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
+def test_spans_are_those_of_seqeval(pairs):
+    seqeval = pytest.importorskip("seqeval.metrics")
+    true, predicted = [list(y) for y in zip(*pairs)]
+    for ours, theirs in [
+        (span_f1_score, seqeval.f1_score),
+        (span_precision_score, seqeval.precision_score),
+        (span_recall_score, seqeval.recall_score),
+    ]:
+        expected = theirs(true, predicted, zero_division=0)
+        assert ours(true, predicted) == pytest.approx(expected, rel=1e-12)
+        ids = np.repeat(np.arange(len(true)), [len(y) for y in true])
+        assert ours(sum(true, []), sum(predicted, []), sequence_ids=ids) == ours(true, predicted)
+
+
+# Bad input
+
+BAD = {
+    "a step too few": (
+        lambda: token_accuracy_score(TRUE, [["a", "b"], *PREDICTED[1:]]),
+        ["y_pred[0]", "(2,)", "sequence 0 of y_true has 3 steps"],
+    ),
+    "a sequence too few": (
+        lambda: sequence_accuracy_score(TRUE, PREDICTED[1:]),
+        ["y_pred has 2 entries", "y_true has 3 sequences"],
+    ),
+    "a row too few": (
+        lambda: token_accuracy_score(FLAT_TRUE, FLAT_PREDICTED[1:]),
+        ["y_pred has 7 entries", "y_true has 8 rows"],
+    ),
+    "flat and nested": (
+        lambda: token_accuracy_score(FLAT_TRUE, PREDICTED),
+        ["y_pred", "one value for each row of y_true"],
+    ),
+    "a label among lists": (
+        lambda: token_accuracy_score([["a"], "b"], [["a"], ["b"]]),
+        ["y_true[1]", "shape ()"],
+    ),
+    "weights that do not fit": (
+        lambda: token_accuracy_score(TRUE, PREDICTED, sample_weight=[1, 2]),
+        ["sample_weight has 2 entries", "y_true has 3 sequences"],
+    ),
+    "ids that do not fit": (
+        lambda: sequence_accuracy_score(FLAT_TRUE, FLAT_PREDICTED, sequence_ids=IDS[1:]),
+        ["sequence_ids has 7 entries", "y_true has 8 rows"],
+    ),
+    "shuffled ids": (
+        lambda: span_f1_score(["O"] * 3, ["O"] * 3, sequence_ids=[1, 2, 1]),
+        ["sequence 1", "not contiguous", "row 2"],
+    ),
+    "no tags": (
+        lambda: span_f1_score([["O", "O"], ["O", "NOUN"]], [["O", "O"], ["O", "O"]]),
+        ["y_true holds 'NOUN'", "sequence 1, step 1", "B-PER"],
+    ),
+    "numbers for tags": (
+        lambda: span_f1_score([["O", "O"]], np.array([[1, 2]])),
+        ["y_pred holds 1", "sequence 0, step 0"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input(name):
+    call, words = BAD[name]
+    with pytest.raises(ValueError) as error:
+        call()
+    assert [word for word in words if word not in str(error.value)] == []
