@@ -5,7 +5,7 @@ sequence after the other, and the sequences' lengths. Positions in messages coun
 """
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
@@ -61,8 +61,9 @@ class Sequences:
         return f"sequence {sequence}, step {step}"
 
     def split(self, values):
-        """One array of values for each sequence, as an object array, from a value for each row."""
-        return object_array(np.split(values, np.cumsum(self.lengths)[:-1]))
+        """The values of each sequence, as an object array, from an array or matrix of all rows."""
+        ends = np.cumsum(self.lengths)
+        return object_array([values[end - n : end] for n, end in zip(self.lengths, ends)])
 
     def give_back(self, values):
         """Values for each row (N, ...) in the layout in which the sequences came."""
@@ -126,28 +127,38 @@ def read_sequences(estimator, X, read_table, *, reset):
     ValueError, TypeError
         If X is none of the layouts, is empty, or holds NaN or infinity.
     """
+    sequences = read_numbers(estimator, X, read_table, reset=reset)
+    _check_finite(sequences)
+    if not reset:
+        check_n_features(sequences, len(estimator.input_weights_[0]))
+    return sequences
+
+
+def read_numbers(estimator, X, read_table, *, reset):
+    """What `read_sequences` does but for what is not finite, and for the features `fit` saw."""
     if isinstance(X, list | tuple) or depth(X) == 1:
         X = _as_ragged(X)
     with only_numbers("X"):
         if isinstance(X, list):
-            sequences = _read_ragged(X)
+            sequences = _with_checked_rows(read_ragged(X))
         elif depth(X) > 2:
-            sequences = _read_3d(X)
+            sequences = _with_checked_rows(read_3d(X))
         else:
             sequences = read_table(estimator, X, reset)
-    _check_finite(sequences)
-    of_table = sequences.layout in ("wide", "long")
     if reset:
-        estimator._fitted_on_table = of_table
-        if not of_table:
+        estimator._fitted_on_table = sequences.layout in ("wide", "long")
+        if not estimator._fitted_on_table:
             estimator.n_features_in_ = sequences.n_features
             vars(estimator).pop("feature_names_in_", None)
-    elif sequences.n_features != len(estimator.input_weights_[0]):
-        raise ValueError(
-            f"X has {sequences.n_features} features at each step, but fit saw "
-            f"{len(estimator.input_weights_[0])}."
-        )
     return sequences
+
+
+def check_n_features(sequences, n_features):
+    """Refuse steps that have not the features that `fit` saw."""
+    if sequences.n_features != n_features:
+        raise ValueError(
+            f"X has {sequences.n_features} features at each step, but fit saw {n_features}."
+        )
 
 
 def depth(x):
@@ -167,7 +178,8 @@ def _as_ragged(X):
     return list(X)
 
 
-def _read_ragged(X):
+def read_ragged(X):
+    """Sequences from a list of arrays or sparse matrices of any dtype."""
     if not X:
         raise ValueError("X holds no sequences. Pass at least one.")
     parts = [_read_sequence(x, i) for i, x in enumerate(X)]
@@ -189,7 +201,7 @@ def _read_ragged(X):
         rows = sparse.csr_array(sparse.vstack(parts, format="csr"))
     else:
         rows = np.concatenate(parts)
-    return Sequences(_check_rows(rows), np.array([part.shape[0] for part in parts]), "ragged")
+    return Sequences(rows, np.array([part.shape[0] for part in parts]), "ragged")
 
 
 def _read_sequence(x, i):
@@ -203,7 +215,7 @@ def _read_sequence(x, i):
                 "must be an array of shape (n_steps, n_features)."
             ) from None
     if x.shape and x.shape[0] == 0:
-        raise ValueError(f"sequence {i} of X has no steps. Leave it out.")
+        raise no_steps(i)
     if len(x.shape) != 2:
         raise ValueError(
             f"sequence {i} of X has shape {x.shape}, but every sequence must be an array of shape "
@@ -212,7 +224,13 @@ def _read_sequence(x, i):
     return x
 
 
-def _read_3d(X):
+def no_steps(i):
+    """The error to raise for an empty sequence i."""
+    return ValueError(f"sequence {i} of X has no steps. Leave it out.")
+
+
+def read_3d(X):
+    """Sequences from an array (S, T, D) of any dtype."""
     if sparse.issparse(X):
         raise TypeError(
             "Sparse X must be a list of CSR matrices (n_steps, n_features), or a table."
@@ -229,7 +247,11 @@ def _read_3d(X):
             f"X of shape {X.shape} is empty: it has {S} sequences of {T} steps with {D} features. "
             "Each of these must be at least 1."
         )
-    return Sequences(_check_rows(X.reshape(S * T, D)), np.full(S, T), "3-D")
+    return Sequences(X.reshape(S * T, D), np.full(S, T), "3-D")
+
+
+def _with_checked_rows(sequences):
+    return replace(sequences, rows=_check_rows(sequences.rows))
 
 
 def _check_rows(rows):
@@ -265,9 +287,9 @@ def read_long_table(estimator, X, reset):
         X = np.asarray(X)
     if reset or estimator._fitted_on_table:
         validate_data(estimator, X, reset=reset, skip_check_array=True)
-    X, column = _split_off_id(X, estimator.sequence_id)
+    X, column = split_off_id(X, estimator.sequence_id)
     X = _check_rows(X)
-    lengths, ids = _runs(column)
+    lengths, ids = runs(column)
     return Sequences(X, lengths, "long", ids)
 
 
@@ -277,7 +299,7 @@ def _check_table(estimator, X, reset):
     return validate_data(estimator, X, reset=reset, **_CHECKS)
 
 
-def _split_off_id(X, sequence_id):
+def split_off_id(X, sequence_id):
     """The table without the column that tells sequences apart, and that column."""
     if isinstance(sequence_id, str):
         if not hasattr(X, "columns"):
@@ -304,7 +326,7 @@ def _split_off_id(X, sequence_id):
     return _safe_indexing(X, others, axis=1), column.ravel()
 
 
-def _runs(column):
+def runs(column):
     """Length and id of each run of equal ids in the column of a long table."""
     try:
         names, codes = np.unique(column, return_inverse=True)
