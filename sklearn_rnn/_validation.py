@@ -283,8 +283,7 @@ def read_long_table(estimator, X, reset):
         return Sequences(X, np.array([X.shape[0]]), "long")
     if depth(X) != 2:
         return _check_rows(X)  # which refuses it, in scikit-learn's words
-    if not hasattr(X, "shape"):
-        X = np.asarray(X)
+    X = as_table(X)
     if reset or estimator._fitted_on_table:
         validate_data(estimator, X, reset=reset, skip_check_array=True)
     X, column = split_off_id(X, estimator.sequence_id)
@@ -299,31 +298,49 @@ def _check_table(estimator, X, reset):
     return validate_data(estimator, X, reset=reset, **_CHECKS)
 
 
+def as_table(X):
+    """X, or what nested lists hold as an array."""
+    return X if hasattr(X, "shape") else np.asarray(X)
+
+
+def position_of_id(X, sequence_id):
+    """Position of the column that tells sequences apart; None if it is a level of the index."""
+    if not isinstance(sequence_id, str):
+        if not -X.shape[1] <= sequence_id < X.shape[1]:
+            raise ValueError(f"sequence_id={sequence_id}, but X has only {X.shape[1]} columns.")
+        return sequence_id % X.shape[1]
+    if not hasattr(X, "columns"):
+        raise ValueError(
+            f"sequence_id={sequence_id!r} names a column, but X is an array. Pass a DataFrame, "
+            "or give the position of the column as an int."
+        )
+    if sequence_id in getattr(getattr(X, "index", None), "names", ()):
+        return None
+    columns = list(X.columns)
+    if sequence_id not in columns:
+        raise ValueError(f"X has no column sequence_id={sequence_id!r}. Its columns are {columns}.")
+    return columns.index(sequence_id)
+
+
 def split_off_id(X, sequence_id):
     """The table without the column that tells sequences apart, and that column."""
-    if isinstance(sequence_id, str):
-        if not hasattr(X, "columns"):
-            raise ValueError(
-                f"sequence_id={sequence_id!r} names a column, but X is an array. Pass a DataFrame, "
-                "or give the position of the column as an int."
-            )
-        if sequence_id in getattr(getattr(X, "index", None), "names", ()):
-            return X, np.asarray(X.index.get_level_values(sequence_id))
-        columns = list(X.columns)
-        if sequence_id not in columns:
-            raise ValueError(
-                f"X has no column sequence_id={sequence_id!r}. Its columns are {columns}."
-            )
-        position = columns.index(sequence_id)
-    else:
-        position = sequence_id
-        if not -X.shape[1] <= position < X.shape[1]:
-            raise ValueError(f"sequence_id={sequence_id}, but X has only {X.shape[1]} columns.")
-        position %= X.shape[1]
+    position = position_of_id(X, sequence_id)
+    if position is None:
+        return X, np.asarray(X.index.get_level_values(sequence_id))
     others = [i for i in range(X.shape[1]) if i != position]
     column = _safe_indexing(X, [position], axis=1)
     column = column.toarray() if sparse.issparse(column) else np.asarray(column)
     return _safe_indexing(X, others, axis=1), column.ravel()
+
+
+def insert_column(rows, position, column):
+    """The array or sparse matrix of rows with one more column."""
+    if column.dtype.kind not in "biuf":
+        column = column.astype(object)  # not to make numbers into strings
+    parts = [rows[:, :position], column[:, None], rows[:, position:]]
+    if sparse.issparse(rows):
+        return sparse.hstack([sparse.csr_array(part) for part in parts], format="csr")
+    return np.concatenate(parts, axis=1)
 
 
 def runs(column):

@@ -9,13 +9,27 @@ import numpy as np
 import pytest
 
 import sklearn_rnn
-from sklearn_rnn import datasets
+from sklearn_rnn import datasets, preprocessing
 
 validate = pytest.importorskip("numpydoc.validate").validate
 get_doc_object = importlib.import_module("numpydoc.docscrape").get_doc_object
 
-CLASSES = [f"sklearn_rnn.{name}" for name in sklearn_rnn.__all__]
-FUNCTIONS = [f"sklearn_rnn.datasets.{name}" for name in datasets.__all__]
+PUBLIC = [
+    f"{module.__name__}.{name}"
+    for module in (sklearn_rnn, datasets, preprocessing)
+    for name in module.__all__
+]
+
+
+def resolve(name):
+    module, _, attribute = name.rpartition(".")
+    return getattr(importlib.import_module(module), attribute)
+
+
+CLASSES = [name for name in PUBLIC if inspect.isclass(resolve(name))]
+FUNCTIONS = [name for name in PUBLIC if name not in CLASSES]
+ESTIMATORS = [name for name in CLASSES if hasattr(resolve(name), "predict")]
+TRANSFORMERS = [name for name in CLASSES if name not in ESTIMATORS]
 
 
 def public_methods(name):
@@ -25,10 +39,6 @@ def public_methods(name):
         for attribute, value in inspect.getmembers(resolve(name), inspect.isfunction)
         if not attribute.startswith("_") and value.__module__.startswith("sklearn_rnn")
     ]
-
-
-def resolve(class_name):
-    return getattr(sklearn_rnn, class_name.rpartition(".")[2])
 
 
 METHODS = [method for name in CLASSES for method in public_methods(name)]
@@ -43,9 +53,10 @@ IGNORED_IN_METHODS = IGNORED | {"ES01", "EX01"}
 
 
 def test_there_are_names_to_check():
-    assert len(CLASSES) >= 4 and len(FUNCTIONS) >= 7
+    assert len(ESTIMATORS) >= 4 and len(TRANSFORMERS) >= 2 and len(FUNCTIONS) >= 11
     for name in CLASSES:
-        assert {f"{name}.fit", f"{name}.predict"} <= set(METHODS)
+        doing = "predict" if name in ESTIMATORS else "transform"
+        assert {f"{name}.fit", f"{name}.{doing}"} <= set(METHODS)
 
 
 @pytest.mark.parametrize("name", CLASSES + FUNCTIONS + METHODS)
@@ -54,7 +65,7 @@ def test_docstring(name):
     assert [error for error in validate(name)["errors"] if error[0] not in ignored] == []
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize("name", ESTIMATORS)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_attributes_are_those_of_a_fitted_estimator(name):
     pd = pytest.importorskip("pandas")
@@ -65,7 +76,9 @@ def test_attributes_are_those_of_a_fitted_estimator(name):
     assert names == {a for a in vars(estimator) if a.endswith("_") and not a.startswith("_")}
 
 
-@pytest.mark.parametrize("module", ["sklearn_rnn", "sklearn_rnn.datasets"])
+@pytest.mark.parametrize(
+    "module", ["sklearn_rnn", "sklearn_rnn.datasets", "sklearn_rnn.preprocessing"]
+)
 def test_all_is_sorted_and_exists(module):
     module = importlib.import_module(module)
     assert module.__all__ == sorted(module.__all__)
@@ -80,7 +93,7 @@ def test_all_is_sorted_and_exists(module):
 def test_import_is_light(prepare):
     code = (
         f"import sys; {prepare}; before = set(sys.modules);"
-        "import sklearn_rnn, sklearn_rnn.datasets;"
+        "import sklearn_rnn, sklearn_rnn.datasets, sklearn_rnn.preprocessing;"
         "heavy = {'pandas', 'polars', 'matplotlib', 'torch', 'pytest'};"
         "new = heavy & (set(sys.modules) - before);"
         "assert not new, new"
