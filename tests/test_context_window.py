@@ -102,6 +102,13 @@ def test_data_frame():
         assert out.equals(window.transform(frame()))
 
 
+def test_set_output_keeps_ids_beside_numbers():
+    window = ContextWindow(sequence_id=1).set_output(transform="pandas")
+    out = window.fit_transform(frame())
+    assert_array_equal(out["who"], NAMES)
+    assert out.drop(columns="who").dtypes.eq(float).all()
+
+
 def test_polars_frame():
     pl = pytest.importorskip("polars")
     table = pl.DataFrame({"p": ROWS[:, 0], "who": NAMES, "q": ROWS[:, 1]})
@@ -109,6 +116,13 @@ def test_polars_frame():
     assert isinstance(out, pl.DataFrame)
     assert out["who"].to_list() == list(NAMES)
     assert_array_equal(out.drop("who").to_numpy(), EXPECTED)
+
+
+def test_fitted_on_sequences_used_on_a_table():
+    window = ContextWindow(2, 1, sequence_id="who").fit(PARTS)
+    out = window.transform(frame())
+    assert_array_equal(out["who"], NAMES)
+    assert_array_equal(out.drop(columns="who"), EXPECTED)
 
 
 def test_ids_in_the_index():
@@ -160,6 +174,14 @@ def test_bad_input_is_refused(name):
     with pytest.raises(ValueError) as refusal:
         window.fit(X)
     assert [word for word in words if word not in str(refusal.value)] == []
+
+
+def test_a_fit_that_fails_changes_nothing():
+    window = ContextWindow(sequence_id="who").fit(frame())
+    before = dict(vars(window))
+    with pytest.raises(ValueError, match="not contiguous"):
+        window.fit(frame().rename(columns={"p": "r"}).iloc[[0, 3, 1]])
+    assert vars(window) == before
 
 
 def test_other_features_than_fit_saw():

@@ -35,12 +35,20 @@ def assert_same_sequences(actual, expected):
 # Tables
 
 
-@given(sequences, st.sampled_from([0, 1, -1, "who"]), st.sampled_from(["pandas", "polars"]))
-def test_table_and_back(X, sequence_id, library):
-    if sequence_id == "who":
-        pytest.importorskip(library)
+@given(sequences, st.sampled_from([0, 1, -1]))
+def test_array_and_back(X, position):
+    check_table_and_back(X, sequence_id=position)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_frame_and_back(library):
+    pytest.importorskip(library)
+    check_table_and_back(PARTS, sequence_id="who", library=library)
+
+
+def check_table_and_back(X, sequence_id, **parameters):
     y = [np.arange(len(x)) for x in X]
-    table, labels = to_table(X, y, sequence_id=sequence_id, library=library)
+    table, labels = to_table(X, y, sequence_id=sequence_id, **parameters)
     assert len(table) == len(labels)
     X_back, y_back = to_sequences(table, sequence_id, labels)
     assert_same_sequences(X_back, X)
@@ -117,6 +125,8 @@ BAD_TABLES = {
     "a table": (lambda: to_table(TABLE), ["must hold sequences"]),
     "dicts": (lambda: to_table([[{"a": 1}]]), ["must hold sequences"]),
     "step labels": (lambda: to_table(PARTS, [[1], [2], [3]]), ["values[0][0]", "3 steps"]),
+    "ids alone": (lambda: to_sequences(TABLE[:, :1], 0), ["no columns but sequence_id"]),
+    "missing ids": (lambda: to_table(PARTS, ids=["a", None, "b"]), ["ids holds a missing"]),
     "few ids": (lambda: to_table(PARTS, ids=[1, 2]), ["ids", "3 sequences"]),
     "ids twice": (lambda: to_table(PARTS, ids=[1, 2, 1]), ["ids holds 1 more than once"]),
     "columns": (lambda: to_table(PARTS, sequence_id="a", columns=["a", "b"]), ["none 'a'"]),
@@ -178,15 +188,14 @@ def test_padding_for_no_one():
 
 
 BAD_PADDING = {
-    "all padding": (
-        lambda: unpad([[1.0, np.nan], [np.nan, np.nan]]),
-        ["sequence 1", "nothing but"],
-    ),
+    "all padding": (lambda: unpad([[1, np.nan], [np.nan, np.nan]]), ["sequence 1", "padding"]),
+    "unequal steps": (lambda: unpad([[[1], [2, 3]]]), ["must be padded"]),
     "ragged": (lambda: unpad([[1, 2], [3]]), ["must be padded"]),
     "one sequence": (lambda: unpad([1, 2]), ["must be padded"]),
     "number of lengths": (lambda: unpad(np.ones((2, 3)), [1]), ["each of the 2 sequences"]),
     "float lengths": (lambda: unpad(np.ones((2, 3)), [1.0, 2.0]), ["integer"]),
     "length 0": (lambda: unpad(np.ones((2, 3)), [0, 1]), ["lengths[0] is 0", "1 to 3"]),
+    "no list": (lambda: pad(3), ["'sequences'", "array-like"]),
     "none to pad": (lambda: pad([]), ["no sequences"]),
     "empty": (lambda: pad([[1], []]), ["sequence 1", "no steps"]),
     "flat": (lambda: pad([1, 2]), ["sequence 0", "single item"]),

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.decomposition import PCA, TruncatedSVD
@@ -53,7 +53,7 @@ def test_all_layouts_as_one_table(layout):
     given = LAYOUTS[layout](CUBE)
     transformer = PerStepTransformer(scaler)
     out = transformer.fit_transform(given)
-    assert_array_equal(stacked(out), dense(clone(scaler).fit_transform(ROWS)))
+    assert_allclose(stacked(out), dense(clone(scaler).fit_transform(ROWS)), rtol=1e-12)
     assert_array_equal(stacked(transformer.transform(given)), stacked(out))
     assert transformer.n_features_in_ == CUBE.shape[2]
     assert list(transformer.get_feature_names_out()) == ["x0", "x1", "x2"]
@@ -61,7 +61,7 @@ def test_all_layouts_as_one_table(layout):
         assert out.shape == CUBE.shape
     else:
         assert out.dtype == object and out.shape == (5,)
-    np.testing.assert_allclose(stacked(transformer.inverse_transform(out)), ROWS)
+    assert_allclose(stacked(transformer.inverse_transform(out)), ROWS)
 
 
 def test_sequences_of_any_length_come_back():
@@ -205,7 +205,7 @@ def test_a_table_is_handed_on():
     out = transformer.fit_transform(table)
     assert list(out.columns) == list("abc")
     assert list(transformer.feature_names_in_) == list("abc")
-    assert_array_equal(out, StandardScaler().fit_transform(ROWS))
+    assert_allclose(out, StandardScaler().fit_transform(ROWS), rtol=1e-9)
     transformer.set_output(transform="default")
     assert isinstance(transformer.transform(table), np.ndarray)
 
@@ -214,7 +214,7 @@ def test_a_polars_frame_is_handed_on():
     pl = pytest.importorskip("polars")
     table = pl.DataFrame(ROWS, schema=list("abc"))
     out = PerStepTransformer(StandardScaler()).fit_transform(table)
-    assert_array_equal(out, StandardScaler().fit_transform(ROWS))
+    assert_allclose(out, StandardScaler().fit_transform(ROWS), rtol=1e-9)
 
 
 def test_fitted_on_sequences_used_on_a_table():
@@ -229,7 +229,9 @@ SCALE = PerStepTransformer(StandardScaler())
 
 BAD = {
     "no sequences": (SCALE, [], ValueError, ["no sequences"]),
+    "one dict": (ITEM, DICTS[0][0], TypeError, ["must hold sequences", "dict"]),
     "no steps": (ITEM, [DICTS[0], []], ValueError, ["sequence 1", "no steps", "Leave it out"]),
+    "nothing": (ITEM, [[], []], ValueError, ["sequence 0", "no steps"]),
     "no rows": (SCALE, [ROWS, ROWS[:0]], ValueError, ["sequence 1", "no steps"]),
     "one sentence": (ITEM, DICTS[0], ValueError, ["sequence 0", "single item", "the"]),
     "documents": (
@@ -250,6 +252,12 @@ BAD = {
         CUBE,
         ValueError,
         ["29 rows for 30 steps"],
+    ),
+    "a table of texts": (
+        PerStepTransformer(CountVectorizer()),
+        ROWS.tolist(),
+        ValueError,
+        ["CountVectorizer", "list of lists", "ColumnTransformer"],
     ),
     "no transformer": (PerStepTransformer(3), CUBE, ValueError, ["'transformer'", "'fit'"]),
 }

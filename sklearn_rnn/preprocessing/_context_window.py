@@ -1,5 +1,6 @@
 """Neighbours' features beside those of each step."""
 
+from copy import copy
 from numbers import Integral
 
 import numpy as np
@@ -108,11 +109,13 @@ class ContextWindow(TransformerMixin, BaseEstimator):
             If the input is malformed; the message names the sequence and the step.
         """
         self._validate_params()
-        sequences = read_numbers(self, X, read_long_table, reset=True)
-        self._n_step_features = sequences.n_features
-        self._id_position = None
+        trial = copy(self)  # a fit that fails changes nothing
+        sequences = read_numbers(trial, X, read_long_table, reset=True)
+        trial._n_step_features = sequences.n_features
+        trial._id_position = None
         if self._has_ids(sequences):
-            self._id_position = position_of_id(as_table(X), self.sequence_id)
+            trial._id_position = position_of_id(as_table(X), self.sequence_id)
+        self.__dict__ = trial.__dict__
         return self
 
     def transform(self, X):
@@ -154,8 +157,10 @@ class ContextWindow(TransformerMixin, BaseEstimator):
             ``x0[t-1]`` is feature ``x0`` one step before, ``x0`` that of the step itself.
         """
         check_is_fitted(self)
-        names = _check_feature_names_in(self, input_features)
-        position = self._id_position
+        return self._names_out(_check_feature_names_in(self, input_features), self._id_position)
+
+    def _names_out(self, names, position):
+        """Names of what comes out, of the names that go in and the position of the ids in them."""
         features = names if position is None else np.delete(names, position)
         shifted = np.array(
             [
@@ -180,19 +185,19 @@ class ContextWindow(TransformerMixin, BaseEstimator):
     def _with_ids(self, X, rows):
         """The table of rows with the ids that X has."""
         position = position_of_id(X, self.sequence_id)
-        names = self.get_feature_names_out()
         if position is None:
-            return _frame_like(X, rows, names)
+            return _frame_like(X, rows, self._names_out(np.array(X.columns, dtype=object), None))
         at = self._position_out(position, rows.shape[1])
-        if isinstance(self.sequence_id, str):
-            table = _frame_like(X, rows, np.delete(names, at))
-            ids = X[self.sequence_id]
-            if hasattr(table, "insert_column"):
-                return table.insert_column(at, ids)
-            table.insert(at, self.sequence_id, ids)
-            return table
-        _, ids = split_off_id(X, self.sequence_id)
-        return insert_column(rows, at, ids)
+        asked_for = isinstance(self.sequence_id, str) or _container(self) != "default"
+        if not (asked_for and hasattr(X, "columns")):
+            return insert_column(rows, at, split_off_id(X, self.sequence_id)[1])
+        names = self._names_out(np.array(X.columns, dtype=object), position)
+        table = _frame_like(X, rows, np.delete(names, at))
+        ids = X[X.columns[position]]
+        if hasattr(table, "insert_column"):  # polars
+            return table.insert_column(at, ids)
+        table.insert(at, names[at], ids)
+        return table
 
 
 def _with_neighbours(sequences, shifts):
@@ -227,8 +232,13 @@ def _frame_like(X, rows, names):
     return type(X)(rows, schema=names.tolist(), orient="row")
 
 
+def _container(transformer):
+    """What `set_output`, or scikit-learn's configuration, asks for."""
+    return _get_output_config("transform", transformer)["dense"]
+
+
 def _refuse_containers(transformer):
-    container = _get_output_config("transform", transformer)["dense"]
+    container = _container(transformer)
     if container != "default":
         raise ValueError(
             f"set_output(transform={container!r}) makes DataFrames of tables only, but X holds "

@@ -4,11 +4,11 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils._param_validation import validate_params
 
-from .._validation import depth, is_missing, no_steps, object_array
+from .._validation import is_missing, no_steps, object_array
 
 
 @validate_params(
-    {"sequences": "no_validation", "padding_value": "no_validation"},
+    {"sequences": ["array-like"], "padding_value": "no_validation"},
     prefer_skip_nested_validation=True,
 )
 def pad(sequences, padding_value=np.nan):
@@ -139,20 +139,31 @@ def unpad(X, lengths=None, padding_value=np.nan):
     >>> [x.tolist() for x in unpad(X)]
     [[[1.0], [2.0]], [[3.0]]]
     """
-    if depth(X) < 2 or not isinstance(X, np.ndarray) and len({len(x) for x in X}) > 1:
-        raise ValueError(
-            "X must be padded: an array of shape (n_sequences, n_steps, n_features), or of labels "
-            "(n_sequences, n_steps)."
-        )
-    X = np.asarray(X)
+    X = _read_padded(X)
     lengths = _find_lengths(X, padding_value) if lengths is None else _read_lengths(X, lengths)
     return object_array([x[:length] for x, length in zip(X, lengths)])
 
 
+def _read_padded(X):
+    try:
+        X = np.asarray(X)
+    except ValueError:  # lists of unequal length
+        X = None
+    if X is None or X.ndim < 2:
+        raise ValueError(
+            "X must be padded: an array of shape (n_sequences, n_steps, n_features), or of labels "
+            "(n_sequences, n_steps)."
+        )
+    return X
+
+
 def _find_lengths(X, padding_value):
-    is_value = X == X if is_missing(padding_value) else X != padding_value
-    if X.dtype == object and is_missing(padding_value):
+    if not is_missing(padding_value):
+        is_value = X != padding_value
+    elif X.dtype == object:
         is_value = ~np.vectorize(is_missing, otypes=[bool])(X)
+    else:
+        is_value = X == X  # all but NaN
     is_step = is_value.reshape(*X.shape[:2], -1).any(axis=2)
     empty = np.flatnonzero(~is_step.any(axis=1))
     if len(empty):

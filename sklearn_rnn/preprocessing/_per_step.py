@@ -52,7 +52,8 @@ class PerStepTransformer(
     is applied at once; then they are given back as sequences: what comes as a 3-D array goes out
     as a 3-D array, and what comes as a list or an object array goes out as an object array with one
     array or CSR matrix for each sequence. Sparse output for a 3-D array goes out like that, too. A
-    2-D X is a table with a row for each step already, and is handed on as it is.
+    2-D X is a table with a row for each step already, and is handed on as it is (so that a wide
+    table, with a row for each sequence, is transformed column by column; make it 3-D instead).
 
     What a step looks like to the transformer is decided by the transformer's tags. One that takes
     strings or dicts (:class:`~sklearn.feature_extraction.DictVectorizer`,
@@ -61,7 +62,8 @@ class PerStepTransformer(
     :class:`~sklearn.preprocessing.OneHotEncoder`) gets a 2-D array with a row for each step; a step
     that is a single token makes a row of one column. A Pipeline takes what its first step takes
     that is not a :class:`~sklearn.preprocessing.FunctionTransformer`. Steps that are dicts always
-    go into a flat list.
+    go into a flat list. A :class:`~sklearn.pipeline.FeatureUnion`, which does not take sequences,
+    belongs inside.
 
     Parameters
     ----------
@@ -98,7 +100,7 @@ class PerStepTransformer(
     ['DET', 'NOUN']
     """
 
-    _parameter_constraints = {"transformer": [HasMethods(["fit", "transform"])]}
+    _parameter_constraints = {"transformer": [HasMethods(["fit", "fit_transform", "transform"])]}
 
     def __init__(self, transformer):
         self.transformer = transformer
@@ -186,7 +188,7 @@ class PerStepTransformer(
             (T_i, K); for a table what the transformer gives.
         """
         check_is_fitted(self)
-        steps = read_steps(X, takes_items(self.transformer))
+        steps = self._read(X)
         with self._refusals(steps):
             values = self.transformer_.transform(steps.rows)
         return self._give_back(steps, values)
@@ -251,7 +253,7 @@ class PerStepTransformer(
     def _fit(self, X, y, sample_weight, method):
         """The steps of X, and what the method of a clone that is kept gives for them."""
         self._validate_params()
-        steps = read_steps(X, takes_items(self.transformer))
+        steps = self._read(X)
         transformer = clone(self.transformer)
         parameters = {}
         if sample_weight is not None:
@@ -262,6 +264,17 @@ class PerStepTransformer(
         self.transformer_ = transformer
         self._of_tokens = steps.of_tokens
         return steps, values
+
+    def _read(self, X):
+        as_items = takes_items(self.transformer)
+        steps = read_steps(X, as_items)
+        if as_items and steps.is_table:
+            raise ValueError(
+                f"{type(self.transformer).__name__} takes one item a step, not a table. Pass a "
+                "list of lists of items, or apply it to a column of the table by "
+                "sklearn.compose.ColumnTransformer."
+            )
+        return steps
 
     @contextmanager
     def _refusals(self, steps):

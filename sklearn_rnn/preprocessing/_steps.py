@@ -56,6 +56,8 @@ def read_steps(X, as_items):
             raise ValueError("X holds no sequences. Pass at least one.")
         return _table(X) if _is_nested_table(X) else _read_list(X, as_items)
     n_dimensions = depth(X)
+    if n_dimensions == 0:
+        raise TypeError(f"X must hold sequences, or be a table, but is a {type(X).__name__}.")
     if n_dimensions > 2:
         steps = read_3d(X)
         rows = steps.rows.tolist() if as_items else steps.rows
@@ -75,7 +77,8 @@ def _is_nested_table(X):
     depths = {depth(x) for x in X}
     if depths == {0}:
         return _is_numeric(X)
-    return depths == {1} and _is_numeric(X[0]) and len({len(x) for x in X}) == 1
+    lengths = {len(x) for x in X} if depths == {1} else {0}
+    return len(lengths) == 1 and lengths != {0} and _is_numeric(X[0])
 
 
 def _is_numeric(x):
@@ -91,12 +94,16 @@ def _read_list(X, as_items):
             )
         if _num_samples(x) == 0:
             raise no_steps(i)
-    if as_items or (depth(X[0]) == 1 and isinstance(X[0][0], Mapping)):
-        items = [x.tolist() if isinstance(x, np.ndarray) else list(x) for x in X]
+    if as_items or (depth(X[0]) == 1 and isinstance(next(iter(X[0])), Mapping)):
+        items = [_as_items(x) for x in X]
         lengths = np.array([len(part) for part in items])
         return Steps([item for part in items for item in part], lengths, "ragged")
     steps = read_ragged([_as_rows(x) for x in X])
     return Steps(steps.rows, steps.lengths, "ragged", of_tokens=depth(X[0]) == 1)
+
+
+def _as_items(x):
+    return list(x) if isinstance(x, list | tuple) or sparse.issparse(x) else np.asarray(x).tolist()
 
 
 def _as_rows(x):

@@ -9,7 +9,16 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import StrOptions, validate_params
 
 from .._targets import read_step_values
-from .._validation import Sequences, as_table, depth, insert_column, runs, shown, split_off_id
+from .._validation import (
+    Sequences,
+    as_table,
+    depth,
+    insert_column,
+    is_missing,
+    runs,
+    shown,
+    split_off_id,
+)
 from ._steps import read_steps
 
 _UNCHECKED = {"accept_sparse": "csr", "dtype": None, "ensure_all_finite": False}
@@ -70,6 +79,8 @@ def to_sequences(table, sequence_id, *values):
     rows, column = split_off_id(as_table(table), sequence_id)
     if not len(column):
         raise ValueError("The table has no rows. Pass at least one.")
+    if not rows.shape[1]:
+        raise ValueError("The table has no columns but sequence_id. Steps need features.")
     lengths, ids = runs(column)
     rows = check_array(rows, **_UNCHECKED)
     sequences = Sequences(rows, lengths, "long", ids)
@@ -166,7 +177,12 @@ def _read_ids(ids, n_sequences):
         raise ValueError(
             f"ids has shape {ids.shape}, but X has {n_sequences} sequences. Pass one id for each."
         )
-    names, counts = np.unique(ids, return_counts=True)
+    if any(map(is_missing, ids)):
+        raise ValueError("ids holds a missing value. Pass an id for each sequence.")
+    try:
+        names, counts = np.unique(ids, return_counts=True)
+    except TypeError:
+        raise TypeError("ids must all be of one type that sorts.") from None
     if len(names) < n_sequences:
         raise ValueError(
             f"ids holds {shown(names[counts > 1][0])} more than once. Call each sequence "
