@@ -5,7 +5,7 @@ sequence after the other, and the sequences' lengths. Positions in messages coun
 """
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
@@ -64,8 +64,9 @@ class Sequences:
         return f"sequence {sequence}, step {step}"
 
     def split(self, values):
-        """One array of values for each sequence, as an object array, from a value for each row."""
-        return object_array(np.split(values, np.cumsum(self.lengths)[:-1]))
+        """The values of each sequence, as an object array, from an array or matrix of all rows."""
+        ends = np.cumsum(self.lengths)
+        return object_array([values[end - n : end] for n, end in zip(self.lengths, ends)])
 
     def give_back(self, values):
         """Values for each row (N, ...) in the layout in which the sequences came."""
@@ -129,28 +130,38 @@ def read_sequences(estimator, X, read_table, *, reset):
     ValueError, TypeError
         If X is none of the layouts, is empty, or holds NaN or infinity.
     """
+    sequences = read_numbers(estimator, X, read_table, reset=reset)
+    _check_finite(sequences)
+    if not reset:
+        check_n_features(sequences, len(estimator.input_weights_[0]))
+    return sequences
+
+
+def read_numbers(estimator, X, read_table, *, reset):
+    """What `read_sequences` does but for what is not finite, and for the features `fit` saw."""
     if isinstance(X, list | tuple) or depth(X) == 1:
         X = _as_ragged(X)
     with only_numbers("X"):
         if isinstance(X, list):
-            sequences = _read_ragged(X)
+            sequences = _with_checked_rows(read_ragged(X))
         elif depth(X) > 2:
-            sequences = _read_3d(X)
+            sequences = _with_checked_rows(read_3d(X))
         else:
             sequences = read_table(estimator, X, reset)
-    _check_finite(sequences)
-    of_table = sequences.layout in ("wide", "long")
     if reset:
-        estimator._fitted_on_table = of_table
-        if not of_table:
+        estimator._fitted_on_table = sequences.layout in ("wide", "long")
+        if not estimator._fitted_on_table:
             estimator.n_features_in_ = sequences.n_features
             vars(estimator).pop("feature_names_in_", None)
-    elif sequences.n_features != len(estimator.input_weights_[0]):
-        raise ValueError(
-            f"X has {sequences.n_features} features at each step, but fit saw "
-            f"{len(estimator.input_weights_[0])}."
-        )
     return sequences
+
+
+def check_n_features(sequences, n_features):
+    """Refuse steps that have not the features that `fit` saw."""
+    if sequences.n_features != n_features:
+        raise ValueError(
+            f"X has {sequences.n_features} features at each step, but fit saw {n_features}."
+        )
 
 
 def depth(x):
@@ -170,7 +181,8 @@ def _as_ragged(X):
     return list(X)
 
 
-def _read_ragged(X):
+def read_ragged(X):
+    """Sequences from a list of arrays or sparse matrices of any dtype."""
     if not X:
         raise ValueError("X holds no sequences. Pass at least one.")
     parts = [_read_sequence(x, i) for i, x in enumerate(X)]
@@ -192,7 +204,7 @@ def _read_ragged(X):
         rows = sparse.csr_array(sparse.vstack(parts, format="csr"))
     else:
         rows = np.concatenate(parts)
-    return Sequences(_check_rows(rows), np.array([part.shape[0] for part in parts]), "ragged")
+    return Sequences(rows, np.array([part.shape[0] for part in parts]), "ragged")
 
 
 def _read_sequence(x, i):
@@ -206,7 +218,7 @@ def _read_sequence(x, i):
                 "must be an array of shape (n_steps, n_features)."
             ) from None
     if x.shape and x.shape[0] == 0:
-        raise ValueError(f"sequence {i} of X has no steps. Leave it out.")
+        raise no_steps(i)
     if len(x.shape) != 2:
         raise ValueError(
             f"sequence {i} of X has shape {x.shape}, but every sequence must be an array of shape "
@@ -215,7 +227,13 @@ def _read_sequence(x, i):
     return x
 
 
-def _read_3d(X):
+def no_steps(i):
+    """The error to raise for an empty sequence i."""
+    return ValueError(f"sequence {i} of X has no steps. Leave it out.")
+
+
+def read_3d(X):
+    """Sequences from an array (S, T, D) of any dtype."""
     if sparse.issparse(X):
         raise TypeError(
             "Sparse X must be a list of CSR matrices (n_steps, n_features), or a table."
@@ -232,7 +250,11 @@ def _read_3d(X):
             f"X of shape {X.shape} is empty: it has {S} sequences of {T} steps with {D} features. "
             "Each of these must be at least 1."
         )
-    return Sequences(_check_rows(X.reshape(S * T, D)), np.full(S, T), "3-D")
+    return Sequences(X.reshape(S * T, D), np.full(S, T), "3-D")
+
+
+def _with_checked_rows(sequences):
+    return replace(sequences, rows=_check_rows(sequences.rows))
 
 
 def _check_rows(rows):
@@ -264,8 +286,7 @@ def read_long_table(estimator, X, reset):
         return Sequences(X, np.array([X.shape[0]]), "long")
     if depth(X) != 2:
         return _check_rows(X)  # which refuses it, in scikit-learn's words
-    if not hasattr(X, "shape"):
-        X = np.asarray(X)
+    X = as_table(X)
     if reset or estimator._fitted_on_table:
         validate_data(estimator, X, reset=reset, skip_check_array=True)
     X, column = split_off_id(X, estimator.sequence_id)
@@ -288,36 +309,52 @@ def sequence_runs(X, sequence_id):
             "In a 3-D array or a list each entry is a sequence, which scikit-learn's own splitters "
             "keep whole."
         )
-    if not hasattr(X, "shape"):
-        X = np.asarray(X)
-    return runs(split_off_id(X, sequence_id)[1])
+    return runs(split_off_id(as_table(X), sequence_id)[1])
+
+
+def as_table(X):
+    """X, or what nested lists hold as an array."""
+    return X if hasattr(X, "shape") else np.asarray(X)
+
+
+def position_of_id(X, sequence_id):
+    """Position of the column that tells sequences apart; None if it is a level of the index."""
+    if not isinstance(sequence_id, str):
+        if not -X.shape[1] <= sequence_id < X.shape[1]:
+            raise ValueError(f"sequence_id={sequence_id}, but X has only {X.shape[1]} columns.")
+        return sequence_id % X.shape[1]
+    if not hasattr(X, "columns"):
+        raise ValueError(
+            f"sequence_id={sequence_id!r} names a column, but X is an array. Pass a DataFrame, "
+            "or give the position of the column as an int."
+        )
+    if sequence_id in getattr(getattr(X, "index", None), "names", ()):
+        return None
+    columns = list(X.columns)
+    if sequence_id not in columns:
+        raise ValueError(f"X has no column sequence_id={sequence_id!r}. Its columns are {columns}.")
+    return columns.index(sequence_id)
 
 
 def split_off_id(X, sequence_id):
     """The table without the column that tells sequences apart, and that column."""
-    if isinstance(sequence_id, str):
-        if not hasattr(X, "columns"):
-            raise ValueError(
-                f"sequence_id={sequence_id!r} names a column, but X is an array. Pass a DataFrame, "
-                "or give the position of the column as an int."
-            )
-        if sequence_id in getattr(getattr(X, "index", None), "names", ()):
-            return X, np.asarray(X.index.get_level_values(sequence_id))
-        columns = list(X.columns)
-        if sequence_id not in columns:
-            raise ValueError(
-                f"X has no column sequence_id={sequence_id!r}. Its columns are {columns}."
-            )
-        position = columns.index(sequence_id)
-    else:
-        position = sequence_id
-        if not -X.shape[1] <= position < X.shape[1]:
-            raise ValueError(f"sequence_id={sequence_id}, but X has only {X.shape[1]} columns.")
-        position %= X.shape[1]
+    position = position_of_id(X, sequence_id)
+    if position is None:
+        return X, np.asarray(X.index.get_level_values(sequence_id))
     others = [i for i in range(X.shape[1]) if i != position]
     column = _safe_indexing(X, [position], axis=1)
     column = column.toarray() if sparse.issparse(column) else np.asarray(column)
     return _safe_indexing(X, others, axis=1), column.ravel()
+
+
+def insert_column(rows, position, column):
+    """The array or sparse matrix of rows with one more column."""
+    if column.dtype.kind not in "biuf":
+        column = column.astype(object)  # not to make numbers into strings
+    parts = [rows[:, :position], column[:, None], rows[:, position:]]
+    if sparse.issparse(rows):
+        return sparse.hstack([sparse.csr_array(part) for part in parts], format="csr")
+    return np.concatenate(parts, axis=1)
 
 
 def runs(column):

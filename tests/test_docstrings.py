@@ -16,6 +16,7 @@ MODULES = [
     "sklearn_rnn.datasets",
     "sklearn_rnn.metrics",
     "sklearn_rnn.model_selection",
+    "sklearn_rnn.preprocessing",
 ]
 NAMES = [
     f"{module}.{name}" for module in MODULES for name in importlib.import_module(module).__all__
@@ -29,7 +30,8 @@ def resolve(name):
 
 CLASSES = [name for name in NAMES if inspect.isclass(resolve(name))]
 FUNCTIONS = [name for name in NAMES if name not in CLASSES]
-ESTIMATORS = [name for name in CLASSES if hasattr(resolve(name), "fit")]
+ESTIMATORS = [name for name in CLASSES if hasattr(resolve(name), "predict")]
+TRANSFORMERS = [name for name in CLASSES if hasattr(resolve(name), "transform")]
 
 
 def public_methods(name):
@@ -53,9 +55,10 @@ IGNORED_IN_METHODS = IGNORED | {"ES01", "EX01"}
 
 
 def test_there_are_names_to_check():
-    assert len(ESTIMATORS) >= 4 and len(FUNCTIONS) >= 15
-    for name in ESTIMATORS:
-        assert {f"{name}.fit", f"{name}.predict"} <= set(METHODS)
+    assert len(ESTIMATORS) >= 4 and len(TRANSFORMERS) >= 2 and len(FUNCTIONS) >= 15
+    for names, verb in ((ESTIMATORS, "predict"), (TRANSFORMERS, "transform")):
+        for name in names:
+            assert {f"{name}.fit", f"{name}.{verb}"} <= set(METHODS)
 
 
 @pytest.mark.parametrize("name", CLASSES + FUNCTIONS + METHODS)

@@ -1,0 +1,8 @@
+"""Transformers of the steps of sequences, and conversions between layouts."""
+
+from ._context_window import ContextWindow
+from ._padding import pad, unpad
+from ._per_step import PerStepTransformer
+from ._tables import to_sequences, to_table
+
+__all__ = ["ContextWindow", "PerStepTransformer", "pad", "to_sequences", "to_table", "unpad"]

@@ -1,0 +1,246 @@
+"""Neighbours' features beside those of each step."""
+
+from copy import copy
+from numbers import Integral
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils._param_validation import Interval
+from sklearn.utils._set_output import _get_output_config
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+
+from .._validation import (
+    as_table,
+    check_n_features,
+    insert_column,
+    position_of_id,
+    read_long_table,
+    read_numbers,
+    split_off_id,
+)
+
+
+class ContextWindow(TransformerMixin, BaseEstimator):
+    """Add to each step the features of the steps before and after it.
+
+    With ``before=2`` and ``after=1`` what was x_t becomes (x_{t-2}, x_{t-1}, x_t, x_{t+1}). Beyond
+    the ends of a sequence the features are zero; neighbours in other sequences are never looked at.
+    Zero is the mean of features that were standardised, and sparse features are zero where nothing
+    was seen, so that nothing more marks the ends.
+
+    Parameters
+    ----------
+    before : int, default=1
+        How many steps before each step to look at.
+    after : int, default=1
+        How many steps after each step to look at.
+    sequence_id : str or int, default=None
+        In a 2-D X, the column (name or position), or the name of the pandas index level, that tells
+        sequences apart; the rows of a sequence must be contiguous. It stays where it is. Without
+        it, a 2-D X is one sequence.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Features of a step; of a table, its columns.
+    feature_names_in_ : ndarray of str
+        Column names of a table that has them.
+
+    See Also
+    --------
+    PerStepTransformer : Applies any transformer to the steps of sequences.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_rnn.preprocessing import ContextWindow
+    >>> X = [np.array([[1.0], [2.0], [3.0]]), np.array([[4.0]])]
+    >>> window = ContextWindow(before=1, after=1).fit(X)
+    >>> window.transform(X)[0]
+    array([[0., 1., 2.],
+           [1., 2., 3.],
+           [2., 3., 0.]])
+    >>> window.get_feature_names_out()
+    array(['x0[t-1]', 'x0', 'x0[t+1]'], dtype=object)
+    """
+
+    _parameter_constraints = {
+        "before": [Interval(Integral, 0, None, closed="left")],
+        "after": [Interval(Integral, 0, None, closed="left")],
+        "sequence_id": [str, Integral, None],
+    }
+
+    def __init__(self, before=1, after=1, *, sequence_id=None):
+        self.before = before
+        self.after = after
+        self.sequence_id = sequence_id
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.three_d_array = True
+        tags.input_tags.allow_nan = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    def fit(self, X, y=None):
+        """Learn the features of a step, and where in a table the sequences' ids are.
+
+        Parameters
+        ----------
+        X : array-like
+            S sequences, N steps in all, D features. One of
+
+            - a 3-D array (S, T, D);
+            - a list or object array of S arrays or CSR matrices (T_i, D);
+            - a table (N, D), a row a step: one sequence, or several that `sequence_id` tells apart.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The fitted transformer.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the input is malformed; the message names the sequence and the step.
+        """
+        self._validate_params()
+        trial = copy(self)  # a fit that fails changes nothing
+        sequences = read_numbers(trial, X, read_long_table, reset=True)
+        trial._n_step_features = sequences.n_features
+        trial._id_position = None
+        if self._has_ids(sequences):
+            trial._id_position = position_of_id(as_table(X), self.sequence_id)
+        self.__dict__ = trial.__dict__
+        return self
+
+    def transform(self, X):
+        """Add the neighbours' features.
+
+        Parameters
+        ----------
+        X : array-like
+            In any of the layouts of `fit`.
+
+        Returns
+        -------
+        ndarray, CSR matrix or DataFrame
+            In the layout of X: with K = D (before + 1 + after), (S, T, K) for a 3-D array; for a
+            list an object array of S arrays or CSR matrices (T_i, K); for a table (N, K) and the
+            column of ids, as a DataFrame if `sequence_id` is a name.
+        """
+        check_is_fitted(self)
+        sequences = read_numbers(self, X, read_long_table, reset=False)
+        check_n_features(sequences, self._n_step_features)
+        if sequences.layout != "long":
+            _refuse_containers(self)
+        rows = _with_neighbours(sequences, range(-self.before, self.after + 1))
+        if self._has_ids(sequences):
+            return self._with_ids(as_table(X), rows)
+        return sequences.give_back(rows)
+
+    def get_feature_names_out(self, input_features=None):
+        """Names of the features that come out.
+
+        Parameters
+        ----------
+        input_features : array-like of str, optional
+            Names of the features that go in.
+
+        Returns
+        -------
+        ndarray of str
+            ``x0[t-1]`` is feature ``x0`` one step before, ``x0`` that of the step itself.
+        """
+        check_is_fitted(self)
+        return self._names_out(_check_feature_names_in(self, input_features), self._id_position)
+
+    def _names_out(self, names, position):
+        """Names of what comes out, of the names that go in and the position of the ids in them."""
+        features = names if position is None else np.delete(names, position)
+        shifted = np.array(
+            [
+                f"{name}[t{shift:+}]" if shift else name
+                for shift in range(-self.before, self.after + 1)
+                for name in features
+            ],
+            dtype=object,
+        )
+        if position is None:
+            return shifted
+        return np.insert(shifted, self._position_out(position, len(shifted)), names[position])
+
+    def _has_ids(self, sequences):
+        return self.sequence_id is not None and sequences.layout == "long"
+
+    def _position_out(self, position, n_features):
+        """Where among the features the column of ids goes, so that `sequence_id` finds it again."""
+        counts_back = not isinstance(self.sequence_id, str) and self.sequence_id < 0
+        return n_features + 1 + self.sequence_id if counts_back else position
+
+    def _with_ids(self, X, rows):
+        """The table of rows with the ids that X has."""
+        position = position_of_id(X, self.sequence_id)
+        if position is None:
+            return _frame_like(X, rows, self._names_out(np.array(X.columns, dtype=object), None))
+        at = self._position_out(position, rows.shape[1])
+        asked_for = isinstance(self.sequence_id, str) or _container(self) != "default"
+        if not (asked_for and hasattr(X, "columns")):
+            return insert_column(rows, at, split_off_id(X, self.sequence_id)[1])
+        names = self._names_out(np.array(X.columns, dtype=object), position)
+        table = _frame_like(X, rows, np.delete(names, at))
+        ids = X[X.columns[position]]
+        if hasattr(table, "insert_column"):  # polars
+            return table.insert_column(at, ids)
+        table.insert(at, names[at], ids)
+        return table
+
+
+def _with_neighbours(sequences, shifts):
+    """Rows (N, D * len(shifts)) beside which stand those as many steps later as shifts tell."""
+    lengths = sequences.lengths
+    n_steps = np.repeat(lengths, lengths)
+    step = np.arange(len(n_steps)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    blocks = []
+    for shift in shifts:
+        inside = np.flatnonzero((step + shift >= 0) & (step + shift < n_steps))
+        blocks.append(_moved(sequences.rows, inside + shift, inside))
+    return sparse.hstack(blocks, format="csr") if sparse.issparse(blocks[0]) else np.hstack(blocks)
+
+
+def _moved(rows, source, target):
+    """Some of the rows put elsewhere, zeros where none is put."""
+    if sparse.issparse(rows):
+        N = rows.shape[0]
+        ones = np.ones(len(source), dtype=rows.dtype)
+        return sparse.csr_array((ones, (target, source)), shape=(N, N)) @ rows
+    moved = np.zeros_like(rows)
+    moved[target] = rows[source]
+    return moved
+
+
+def _frame_like(X, rows, names):
+    """A DataFrame of the library, and with the index, of X."""
+    if hasattr(X, "index"):
+        if sparse.issparse(rows):
+            return type(X).sparse.from_spmatrix(rows, index=X.index, columns=names)
+        return type(X)(rows, index=X.index, columns=names)
+    return type(X)(rows, schema=names.tolist(), orient="row")
+
+
+def _container(transformer):
+    """What `set_output`, or scikit-learn's configuration, asks for."""
+    return _get_output_config("transform", transformer)["dense"]
+
+
+def _refuse_containers(transformer):
+    container = _container(transformer)
+    if container != "default":
+        raise ValueError(
+            f"set_output(transform={container!r}) makes DataFrames of tables only, but X holds "
+            "sequences. Call set_output(transform='default'), or pass a table with a row a step."
+        )

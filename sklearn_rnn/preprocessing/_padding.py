@@ -1,0 +1,185 @@
+"""Between padded arrays and ragged sequences."""
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils._param_validation import validate_params
+
+from .._validation import is_missing, no_steps, object_array
+
+
+@validate_params(
+    {"sequences": ["array-like"], "padding_value": "no_validation"},
+    prefer_skip_nested_validation=True,
+)
+def pad(sequences, padding_value=np.nan):
+    """Fill sequences up to the length of the longest, which makes them one array.
+
+    The estimators need no padding; this is for other libraries. Labels are padded in the same way,
+    with a value that is none of them.
+
+    Parameters
+    ----------
+    sequences : list or ndarray of object, length S
+        Arrays (T_i, ...) that agree in all but their lengths: the X (T_i, D) or the labels (T_i,)
+        of each sequence.
+    padding_value : scalar, default=nan
+        What to fill up with. Integers become floats if it is NaN; for strings it must be a string.
+
+    Returns
+    -------
+    ndarray of shape (S, T, ...)
+        T is the length of the longest sequence.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a sequence has no steps or is unlike the first.
+
+    See Also
+    --------
+    unpad : The way back.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.preprocessing import pad
+    >>> pad([[1, 2, 3], [4]], padding_value=-1)
+    array([[ 1,  2,  3],
+           [ 4, -1, -1]])
+    """
+    parts = [_read_dense(x, i) for i, x in enumerate(sequences)]
+    if not parts:
+        raise ValueError("There are no sequences. Pass at least one.")
+    for i, part in enumerate(parts):
+        if part.shape[1:] != parts[0].shape[1:]:
+            raise ValueError(
+                f"sequence {i} has shape {part.shape}, but sequence 0 has {parts[0].shape}. They "
+                "may differ in their lengths only."
+            )
+    padded = np.full(
+        (len(parts), max(len(part) for part in parts), *parts[0].shape[1:]),
+        padding_value,
+        dtype=_padded_dtype(parts, padding_value),
+    )
+    for row, part in zip(padded, parts):
+        row[: len(part)] = part
+    return padded
+
+
+def _read_dense(x, i):
+    if sparse.issparse(x):
+        raise TypeError(f"sequence {i} is sparse and cannot be padded. Use its toarray().")
+    part = np.asarray(x)
+    if part.ndim == 0:
+        raise ValueError(
+            f"sequence {i} is a single item, {x!r}. It must be an array (n_steps, ...)."
+        )
+    if not len(part):
+        raise no_steps(i)
+    return part
+
+
+def _padded_dtype(parts, padding_value):
+    is_text = {part.dtype.kind in "US" for part in parts if part.dtype != object}
+    if not is_text:
+        return np.dtype(object)
+    if is_text != {isinstance(padding_value, str)}:
+        raise ValueError(
+            f"padding_value={padding_value!r} cannot stand among the values. Strings need a "
+            "string, numbers a number."
+        )
+    if is_text == {True}:
+        padding_value = np.asarray(padding_value)
+    return np.result_type(*[part.dtype for part in parts], padding_value)
+
+
+@validate_params(
+    {
+        "X": ["array-like"],
+        "lengths": ["array-like", None],
+        "padding_value": "no_validation",
+    },
+    prefer_skip_nested_validation=True,
+)
+def unpad(X, lengths=None, padding_value=np.nan):
+    """Cut the padding off the ends of sequences of equal length.
+
+    Only whole steps at the end are taken for padding. One inside a sequence, or one in which not
+    all features are `padding_value`, is left as it is. Where real steps may end with
+    `padding_value`, pass the lengths; so too for labels, which are cut as X is by
+    ``unpad(y, [len(x) for x in unpad(X)])``.
+
+    Parameters
+    ----------
+    X : array-like of shape (S, T, D) or (S, T)
+        Padded sequences, or their labels.
+    lengths : array-like of int, shape (S,), default=None
+        How many steps of each sequence to keep. None finds out.
+    padding_value : scalar, default=nan
+        What X is padded with, where there are no lengths.
+
+    Returns
+    -------
+    ndarray of object, shape (S,)
+        An array (T_i, D) or (T_i,) for each sequence.
+
+    Raises
+    ------
+    ValueError
+        If a sequence is nothing but padding, or a length does not fit X.
+
+    See Also
+    --------
+    pad : The way back.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_rnn.preprocessing import unpad
+    >>> X = np.array([[[1.0], [2.0]], [[3.0], [np.nan]]])
+    >>> [x.tolist() for x in unpad(X)]
+    [[[1.0], [2.0]], [[3.0]]]
+    """
+    X = _read_padded(X)
+    lengths = _find_lengths(X, padding_value) if lengths is None else _read_lengths(X, lengths)
+    return object_array([x[:length] for x, length in zip(X, lengths)])
+
+
+def _read_padded(X):
+    try:
+        X = np.asarray(X)
+    except ValueError:  # lists of unequal length
+        X = None
+    if X is None or X.ndim < 2:
+        raise ValueError(
+            "X must be padded: an array of shape (n_sequences, n_steps, n_features), or of labels "
+            "(n_sequences, n_steps)."
+        )
+    return X
+
+
+def _find_lengths(X, padding_value):
+    if not is_missing(padding_value):
+        is_value = X != padding_value
+    elif X.dtype == object:
+        is_value = ~np.vectorize(is_missing, otypes=[bool])(X)
+    else:
+        is_value = X == X  # all but NaN
+    is_step = is_value.reshape(*X.shape[:2], -1).any(axis=2)
+    empty = np.flatnonzero(~is_step.any(axis=1))
+    if len(empty):
+        raise ValueError(f"sequence {empty[0]} of X is nothing but padding. Leave it out.")
+    return X.shape[1] - is_step[:, ::-1].argmax(axis=1)
+
+
+def _read_lengths(X, lengths):
+    lengths = np.asarray(lengths)
+    S, T = X.shape[:2]
+    if lengths.shape != (S,) or lengths.dtype.kind not in "iu":
+        raise ValueError(f"lengths must hold an integer for each of the {S} sequences of X.")
+    wrong = np.flatnonzero((lengths < 1) | (lengths > T))
+    if len(wrong):
+        i = wrong[0]
+        raise ValueError(
+            f"lengths[{i}] is {lengths[i]}, but the sequences of X have 1 to {T} steps."
+        )
+    return lengths

@@ -1,0 +1,122 @@
+"""Steps of anything (numbers, tokens, dicts) read from any layout, and values given back in it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils.validation import _num_samples
+
+from .._validation import Sequences, depth, no_steps, read_3d, read_ragged
+
+
+@dataclass(frozen=True)
+class Steps(Sequences):
+    """`Sequences` whose rows may also be a list of items, or hold strings.
+
+    Attributes
+    ----------
+    of_tokens : bool
+        Whether each step came as one item, of which the rows make a column.
+    """
+
+    of_tokens: bool = False
+
+    @property
+    def is_table(self):
+        return self.layout == "long"
+
+    def give_back(self, values):
+        """Values for each row in the layout in which the sequences came.
+
+        Sparse values of a 3-D array, which cannot be sparse, become ragged; lists, lists of lists.
+        """
+        if isinstance(values, list) and not self.is_table:
+            return self.split(values).tolist()
+        if sparse.issparse(values) and not self.is_table:
+            return self.split(values.tocsr())
+        return super().give_back(values)
+
+
+def read_steps(X, as_items):
+    """Read X into `Steps`.
+
+    A table, with a row for each step, is left as it is: its rows are one sequence.
+
+    Parameters
+    ----------
+    X : array-like
+    as_items : bool
+        Whether the rows shall be a list with one item for each step, rather than a 2-D array. Where
+        steps are dicts they always are.
+    """
+    if isinstance(X, list | tuple) or (depth(X) == 1 and X.dtype == object):
+        X = list(X)
+        if not X:
+            raise ValueError("X holds no sequences. Pass at least one.")
+        return _table(X) if _is_nested_table(X) else _read_list(X, as_items)
+    n_dimensions = depth(X)
+    if n_dimensions == 0:
+        raise TypeError(f"X must hold sequences, or be a table, but is a {type(X).__name__}.")
+    if n_dimensions > 2:
+        steps = read_3d(X)
+        rows = steps.rows.tolist() if as_items else steps.rows
+        return Steps(rows, steps.lengths, "3-D")
+    if as_items and n_dimensions == 2 and isinstance(X, np.ndarray):
+        S, T = X.shape
+        return Steps(X.ravel().tolist(), np.full(S, T), "3-D")
+    return _table(X)
+
+
+def _table(X):
+    return Steps(X, np.array([_num_samples(X)]), "long")
+
+
+def _is_nested_table(X):
+    """Whether a list holds rows of numbers, all of one length."""
+    depths = {depth(x) for x in X}
+    if depths == {0}:
+        return _is_numeric(X)
+    lengths = {len(x) for x in X} if depths == {1} else {0}
+    return len(lengths) == 1 and lengths != {0} and _is_numeric(X[0])
+
+
+def _is_numeric(x):
+    return np.asarray(x).dtype.kind in "biufc"
+
+
+def _read_list(X, as_items):
+    for i, x in enumerate(X):
+        if depth(x) == 0:
+            raise ValueError(
+                f"sequence {i} of X is a single item, {x!r}. Every sequence must hold its steps: "
+                "an array (n_steps, n_features) or a list of tokens, dicts or the like."
+            )
+        if _num_samples(x) == 0:
+            raise no_steps(i)
+    if as_items or (depth(X[0]) == 1 and isinstance(next(iter(X[0])), Mapping)):
+        items = [_as_items(x) for x in X]
+        lengths = np.array([len(part) for part in items])
+        return Steps([item for part in items for item in part], lengths, "ragged")
+    steps = read_ragged([_as_rows(x) for x in X])
+    return Steps(steps.rows, steps.lengths, "ragged", of_tokens=depth(X[0]) == 1)
+
+
+def _as_items(x):
+    return list(x) if isinstance(x, list | tuple) or sparse.issparse(x) else np.asarray(x).tolist()
+
+
+def _as_rows(x):
+    """A sequence of tokens as a column; other lists that are not of numbers as arrays of objects.
+
+    NumPy would turn None and numbers among strings into strings.
+    """
+    if sparse.issparse(x) or _has_unequal_steps(x) or _is_numeric(x):
+        return x
+    rows = x if isinstance(x, np.ndarray) else np.asarray(x, dtype=object)
+    return rows.reshape(-1, 1) if rows.ndim == 1 else rows
+
+
+def _has_unequal_steps(x):
+    """Whether steps differ in their number of features, which `read_ragged` refuses by sequence."""
+    return isinstance(x, list | tuple) and depth(x) > 1 and len({len(step) for step in x}) > 1
