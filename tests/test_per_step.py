@@ -19,6 +19,7 @@ from tasks import QUICK, S, T, X, ragged, sign_of_sum
 
 from sklearn_rnn import SequenceClassifier, SequenceTagger
 from sklearn_rnn._validation import object_array
+from sklearn_rnn.model_selection import sequence_scorer
 from sklearn_rnn.preprocessing import PerStepTransformer
 
 CUBE = X[:5]
@@ -340,7 +341,8 @@ def test_search_over_a_pipeline_of_tokens(name):
     sentences, labels = agreement(60, 0)
     pipeline = make_pipeline(PerStepTransformer(vectorizer), SequenceTagger(**QUICK))
     grid = {f"persteptransformer__{name}": values for name, values in grid.items()}
-    search = GridSearchCV(pipeline, grid, cv=3, error_score="raise")
+    scorer = sequence_scorer("f1_macro")
+    search = GridSearchCV(pipeline, grid, scoring=scorer, cv=3, error_score="raise")
     search.fit(convert(sentences), labels)
     assert search.best_score_ > 0.8
     new_sentences, new_labels = agreement(20, 1)
