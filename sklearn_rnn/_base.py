@@ -512,7 +512,8 @@ class TaggerMixin(LabelMixin):
         (of "trust-ncg", if `solver` is that) minimise the mean loss over the batch plus a pull to
         the present weights, which grows with the weight of all that was seen before, as that of a
         Gaussian prior does. So a batch counts for its share of the data, and it is better to pass
-        batches of some dozens of sequences, with all classes, than single ones.
+        batches of some dozens of sequences than single ones. The batches should be drawn at random:
+        one class after the other is not learnt, each makes the network forget the last.
 
         The first call starts as `fit` does; calls after `fit` go on from there. `n_init`,
         `max_iter` and `warm_start` do not matter; callbacks are not called. `loss_curve_` and
