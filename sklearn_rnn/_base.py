@@ -1,6 +1,7 @@
 """What the estimators share: parameters, training, inference."""
 
 import warnings
+from contextlib import contextmanager
 from copy import copy
 from functools import partial
 from math import ceil
@@ -16,24 +17,33 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from . import _targets
+from ._callbacks import CallbackSupportMixin, Progress, with_callbacks
 from ._cells import CELLS, log_softmax
 from ._losses import SoftmaxCrossEntropy
 from ._minibatches import MinibatchObjective
 from ._multiset import distinct
 from ._networks import HiddenFeedback
-from ._objective import QUIET
+from ._objective import QUIET, Objective
 from ._parameters import ravel, views
-from ._penalty import around
+from ._penalty import around, held
 from ._pooling import POOLS
 from ._sharding import pack, shard_map, share_out
 from ._solvers import EXHAUSTED, INTERRUPTED, SOLVERS
 from ._start import RESERVOIR
-from ._training import Monitor, choose_iterations, choose_solver, choose_start, train
+from ._training import (
+    BATCH_ITERATIONS,
+    MEMORY,
+    Monitor,
+    choose_iterations,
+    choose_solver,
+    choose_start,
+    train,
+)
 from ._training_set import TrainingSet
 from ._validation import read_long_table, read_sequences, read_wide_table
 
 
-class RecurrentEstimator(BaseEstimator):
+class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
     """Training and inference, whatever the pattern.
 
     A pattern says how 2-D input and weights are read (`_read_table`, `_read_weight`), whether it
@@ -91,19 +101,56 @@ class RecurrentEstimator(BaseEstimator):
         """Where target i stands."""
         return sequences.place(i) if self._per_step else f"sequence {i}"
 
+    @contextmanager
+    def _unchanged_by_failure(self):
+        """What fails leaves the estimator as it was."""
+        before = vars(self).copy()
+        try:
+            yield
+        except BaseException:
+            self.__dict__ = before
+            raise
+
     def _fit(self, X, y, sample_weight):
-        """What `fit` does, on a shallow copy, so that a fit that fails changes nothing."""
+        """What `fit` does."""
         self._check_parameters()
         _targets.require_y(self, y)
-        trial = copy(self)
-        sequences = trial._read(X, reset=True)
-        trial._fit_targets(sequences, y, sample_weight)
-        self.__dict__ = trial.__dict__
+        with self._unchanged_by_failure():
+            if self._fit_with_callbacks(X, y, sample_weight) == EXHAUSTED:
+                warnings.warn(
+                    f"Training reached max_iter={self.n_iter_} before it converged. Increase "
+                    "max_iter, or increase tol to be content with less.",
+                    ConvergenceWarning,
+                    stacklevel=3,
+                )
         return self
 
-    def _train(self, sequences, y, weight, n_outputs, strata=None):
+    @with_callbacks
+    def _fit_with_callbacks(self, X, y, sample_weight):
+        """Train; how it ended."""
+        progress = Progress(self, X, y, sample_weight)
+        status = self._fit_targets(self._read(X, reset=True), y, sample_weight, progress)
+        progress.end()
+        return status
+
+    def _partial_fit(self, X, y, sample_weight, **classes):
+        """What `partial_fit` does."""
+        self._check_parameters()
+        _targets.require_y(self, y)
+        if self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True. Set it to False.")
+        with self._unchanged_by_failure():
+            sequences = self._read(X, reset=not self._is_fitted())
+            self._partial_fit_targets(sequences, y, sample_weight, **classes)
+        return self
+
+    def _is_fitted(self):
+        return hasattr(self, "_seed")
+
+    def _train(self, sequences, y, weight, n_outputs, progress, strata=None):
         """Train the weights on y and weight, (n, ...) and (n,), for each step or each sequence.
 
+        Returns the status of the solver.
         ``strata`` (S,) are the labels that early stopping holds out evenly.
         """
         rng = check_random_state(self.random_state)
@@ -113,57 +160,97 @@ class RecurrentEstimator(BaseEstimator):
         training, held_out = self._hold_out(used, strata, rng)
         data = TrainingSet(X, lengths, y, weight, self._per_step, n_outputs, training)
         watched = [] if held_out is None else data.cut(held_out)
+        solver = choose_solver(self.solver, len(data.members))
+        max_iter = choose_iterations(self.max_iter, solver, len(data.members))
+        seeds = self._seeds(rng)
+        progress.begin(max_iter * len(seeds))
         with shard_map(self.n_jobs) as map_:
             runs = []
-            for seed in self._seeds(rng):
-                runs.append((seed, *self._run(network, data, watched, seed, map_)))
-                if runs[-1][1].status == INTERRUPTED:
+            for seed in seeds:
+                run = self._run(network, data, watched, seed, map_, solver, max_iter, progress)
+                runs.append((seed, *run))
+                if progress.stopped or runs[-1][1].status == INTERRUPTED:
                     break
         self._seed, result, monitor = max(runs, key=lambda run: run[-1].merit)
-        self._set_parameters(data.scaling.fold(views(result.x, network.shapes)))
-        self._record(result, monitor)
+        self._set_weights(network, data, result.x)
+        self._n_seen = _n_seen(network, data)
+        scores = monitor.validation_scores if self.early_stopping else None
+        self._tell(result, monitor.loss_curve, scores)
+        return result.status
 
     def _is_warm(self):
-        return self.warm_start and hasattr(self, "_seed")
+        return self.warm_start and self._is_fitted()
 
     def _seeds(self, rng):
         """What each start is drawn from; training that goes on keeps the start it had."""
-        return [self._seed] if self._is_warm() else rng.randint(2**31, size=self.n_init).tolist()
+        return [self._seed] if self._is_warm() else _draw_seeds(rng, self.n_init)
 
-    def _run(self, network, data, watched, seed, map_):
+    def _run(self, network, data, watched, seed, map_, solver, max_iter, progress):
         """Train from one start; scipy's result, at the weights to keep, and the monitor."""
         kind = choose_start(self._per_step, network.independent_steps, data.is_sparse)
         start = network.initial(np.random.RandomState(seed), kind)
-        n = data.target_weight if network.independent_steps else data.sequence_weight
-        penalty = around(start, network.shapes, self.alpha / n, kind.stiffness, data.is_sparse)
+        alpha = self.alpha / _n_seen(network, data)
+        penalty = around(start, network.shapes, alpha, kind.stiffness, data.is_sparse)
         objective = MinibatchObjective(network, self._loss, data, penalty, map_, seed)
         validate = partial(self._held_out_score, objective, watched) if watched else None
-        solver = choose_solver(self.solver, len(data.members))
         # the loss may well rise before Adam's falling step size lets it settle
         runs_out = solver == "adam" and validate is None
         patience = np.inf if runs_out else self.n_iter_no_change
-        monitor = Monitor(self.tol, patience, validate, self.verbose)
-        max_iter = choose_iterations(self.max_iter, solver, len(data.members))
+
+        def stop(w):
+            return progress.iteration(lambda: vars(copy(self)._set_weights(network, data, w)))
+
+        monitor = Monitor(self.tol, patience, validate, self.verbose, stop)
         warm = self._is_warm()
-        p = data.scaling.unfold(self._warm_parameters(network)) if warm else start
+        p = start
+        if warm:
+            p = data.scaling.unfold(self._present_parameters(network, "warm_start=True"))
         readout_first = kind is RESERVOIR and solver != "adam" and not warm
         w0 = ravel(p, network.shapes)
         return train(objective, w0, solver, max_iter, monitor, readout_first), monitor
 
-    def _record(self, result, monitor):
-        """Set what `fit` tells of the training."""
+    def _train_on_batch(self, sequences, y, weight, n_outputs):
+        """Go on from the weights there are, or from a start, with a few damped iterations."""
+        is_first = not self._is_fitted()
+        if is_first:
+            (self._seed,) = _draw_seeds(check_random_state(self.random_state), 1)
+            self._n_seen, self.loss_curve_ = 0.0, []
+        network = self._network(sequences.n_features, n_outputs)
+        X, lengths = sequences.rows, sequences.lengths
+        used, weight = distinct(X, lengths, self._per_step, y, weight)
+        data = TrainingSet(X, lengths, y, weight, self._per_step, n_outputs, used)
+        kind = choose_start(self._per_step, network.independent_steps, data.is_sparse)
+        if is_first:
+            p = network.initial(np.random.RandomState(self._seed), kind)
+        else:
+            p = data.scaling.unfold(self._present_parameters(network, "partial_fit"))
+        n = _n_seen(network, data)
+        penalty = around(p, network.shapes, self.alpha / n, kind.stiffness, data.is_sparse)
+        if not is_first:
+            penalty = held(penalty, p, MEMORY * self._n_seen / n)
+        solver = "trust-ncg" if self.solver == "trust-ncg" else "lbfgs"
+        monitor = Monitor(self.tol, self.n_iter_no_change, verbose=self.verbose)
+        w0 = ravel(p, network.shapes)
+        readout_first = is_first and kind is RESERVOIR
+        with shard_map(self.n_jobs) as map_:
+            objective = Objective(network, self._loss, data.shards, penalty, map_)
+            result = train(objective, w0, solver, BATCH_ITERATIONS, monitor, readout_first)
+        self._set_weights(network, data, result.x)
+        self._n_seen += n
+        self._tell(result, self.loss_curve_ + monitor.loss_curve, None)
+
+    def _set_weights(self, network, data, w):
+        """Take weights w (P,) of standardised data."""
+        self._set_parameters(data.scaling.fold(views(w, network.shapes)))
+        return self
+
+    def _tell(self, result, loss_curve, validation_scores):
+        """Set the attributes that tell of the training."""
         self.n_parameters_ = result.x.size
         self.loss_ = result.fun
-        self.loss_curve_ = monitor.loss_curve
-        self.n_iter_ = len(monitor.loss_curve)
-        self.validation_scores_ = monitor.validation_scores if self.early_stopping else None
-        if result.status == EXHAUSTED:
-            warnings.warn(
-                f"Training reached max_iter={self.n_iter_} before it converged. Increase "
-                "max_iter, or increase tol to be content with less.",
-                ConvergenceWarning,
-                stacklevel=6,
-            )
+        self.loss_curve_ = loss_curve
+        self.n_iter_ = len(loss_curve)
+        self.validation_scores_ = validation_scores
 
     def _hold_out(self, sequences, strata, rng):
         """Sequences to train on and sequences to hold out (None without early stopping)."""
@@ -189,12 +276,13 @@ class RecurrentEstimator(BaseEstimator):
                 strata = None  # not every class can be on both sides
         return train_test_split(sequences, test_size=n_held_out, stratify=strata, random_state=rng)
 
-    def _warm_parameters(self, network):
+    def _present_parameters(self, network, what):
+        """The weights to go on from; ``what`` goes on."""
         p = self._get_parameters(np.float64)
         if {name: value.shape for name, value in p.items()} != network.shapes:
             raise ValueError(
-                "warm_start=True continues from the weights of the last fit, but the features, "
-                "classes or hidden_layer_sizes have changed. Fit with warm_start=False."
+                f"{what} continues from the weights of the last fit, but the features, classes, "
+                "targets or hidden_layer_sizes have changed. Fit with warm_start=False."
             )
         return p
 
@@ -260,6 +348,15 @@ class RecurrentEstimator(BaseEstimator):
             )
 
 
+def _n_seen(network, data):
+    """The weight of what `alpha` is divided by: sequences, or steps that are independent."""
+    return data.target_weight if network.independent_steps else data.sequence_weight
+
+
+def _draw_seeds(rng, n):
+    return rng.randint(2**31, size=n).tolist()
+
+
 @QUIET
 def _infer(network, p, shard, link=None):
     """Logits, or what the link makes of them; NaN where they overflow."""
@@ -319,7 +416,7 @@ class LabelMixin:
     def _score_logits(self, codes, Z, weight):
         return accuracy_score(codes, Z.argmax(axis=1), sample_weight=weight)
 
-    def _fit_targets(self, sequences, y, sample_weight):
+    def _fit_targets(self, sequences, y, sample_weight, progress):
         labels = self._read_labels(y, sequences)
         weight = self._read_weight(sample_weight, sequences)
         classes, codes = _targets.encode_labels(labels, partial(self._place, sequences))
@@ -332,7 +429,34 @@ class LabelMixin:
         self.classes_ = classes
         factors = _targets.class_factors(self.class_weight, classes, codes, weight)
         strata = None if self._per_step else codes
-        self._train(sequences, codes, weight * factors[codes], len(classes), strata)
+        weight = weight * factors[codes]
+        return self._train(sequences, codes, weight, len(classes), progress, strata)
+
+    def _partial_fit_targets(self, sequences, y, sample_weight, classes):
+        if isinstance(self.class_weight, str):
+            raise ValueError(
+                "partial_fit cannot tell what class_weight='balanced' is, as it does not see all "
+                "labels. Pass the weights as a dict, or in sample_weight."
+            )
+        if classes is not None:
+            classes = _targets.read_classes(classes)
+        if not self._is_fitted():
+            if classes is None:
+                raise ValueError(
+                    "partial_fit needs all classes at its first call, as later batches may hold "
+                    "others: pass classes."
+                )
+            self.classes_ = classes
+        elif classes is not None and not np.array_equal(classes, self.classes_):
+            raise ValueError(
+                f"classes must be those of the first call, {self.classes_}, got {classes}. Leave "
+                "it out."
+            )
+        labels = self._read_labels(y, sequences)
+        weight = self._read_weight(sample_weight, sequences)
+        codes = _targets.encode_known(labels, self.classes_, partial(self._place, sequences))
+        factors = _targets.class_factors(self.class_weight, self.classes_, codes, weight)
+        self._train_on_batch(sequences, codes, weight * factors[codes], len(self.classes_))
 
     def _accuracy(self, X, y, sample_weight):
         """What `score` does."""
@@ -399,6 +523,44 @@ class TaggerMixin(LabelMixin):
             If the input is malformed; the message names the sequence and the step.
         """
         return self._fit(X, y, sample_weight)
+
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Go on from the present weights with a batch of labelled sequences.
+
+        For data that come in batches, or do not fit into memory. At most 20 iterations of L-BFGS
+        (of "trust-ncg", if `solver` is that) minimise the mean loss over the batch plus a pull to
+        the present weights, which grows with the weight of all that was seen before, as that of a
+        Gaussian prior does. So a batch counts for its share of the data, and it is better to pass
+        batches of some dozens of sequences than single ones. The batches should be drawn at random:
+        one class after the other is not learnt, each makes the network forget the last.
+
+        The first call starts as `fit` does; calls after `fit` go on from there. `n_init`,
+        `max_iter` and `warm_start` do not matter; callbacks are not called. `loss_curve_` and
+        `n_iter_` run on over all calls.
+
+        Parameters
+        ----------
+        X : array-like
+            A batch of sequences, in any of the layouts of `fit`.
+        y : array-like
+            Labels, as in `fit`.
+        classes : array-like of shape (K,), optional
+            All labels there will be: needed at the first call, and may be left out later.
+        sample_weight : array-like, optional
+            Weights, as in `fit`.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator. If `partial_fit` fails, the estimator is as it was before.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the input is malformed or holds a label that is not among the classes, or if
+            `early_stopping` is True or `class_weight` "balanced".
+        """
+        return self._partial_fit(X, y, sample_weight, classes=classes)
 
     def predict(self, X):
         """Most probable label of each step.

@@ -74,3 +74,16 @@ def around(start: Parameters, shapes: Shapes, alpha: float, stiffness: float, sp
         strength["W_in0"] = alpha
     centre = {name: start[name] for name in weights} | {"W_out": np.zeros(shapes["W_out"])}
     return Penalty(shapes, strength, centre)
+
+
+def held(penalty: Penalty, present: Parameters, memory: float):
+    """A penalty that also holds all parameters, biases too, to what they are at present.
+
+    The sum of two pulls is one pull of their summed strength to their weighted mean.
+    """
+    strength = dict.fromkeys(penalty.shapes, memory)
+    centre = dict(present)
+    for name, pull in penalty.strength.items():
+        strength[name] += pull
+        centre[name] = (memory * present[name] + pull * penalty.centre[name]) / strength[name]
+    return Penalty(penalty.shapes, strength, centre)

@@ -151,6 +151,26 @@ def encode_labels(y, place):
     return classes, codes
 
 
+def read_classes(classes):
+    """All classes, sorted, of the argument of `partial_fit`."""
+    classes, _ = encode_labels(_read_1d(classes, "classes", "class"), lambda i: f"classes[{i}]")
+    return classes
+
+
+def encode_known(y, classes, place):
+    """The code of each label of y, all of which must be among the classes."""
+    if y.dtype == object:
+        _check_objects(y, place)
+    unknown = np.flatnonzero(~np.isin(y, classes))
+    if len(unknown):
+        i = unknown[0]
+        raise ValueError(
+            f"The label {shown(y[i])} of y at {place(i)} is not among the {len(classes)} classes "
+            "of the first call. Leave its sequence out, or begin anew with all classes."
+        )
+    return np.searchsorted(classes, y)
+
+
 def _check_objects(y, place):
     """Refuse labels that are missing, and strings beside numbers, which would not sort."""
     for i, label in enumerate(y):

@@ -18,6 +18,10 @@ MANY = 2000
 # large set as for a small one, but sees every sequence at least a few times.
 ITERATIONS = 1000
 ADAM_SEQUENCES, ADAM_EPOCHS = 64_000, 5
+# What `partial_fit` makes of a batch: so many iterations, and by how much every sequence seen
+# before (with output feedback: every step) holds all weights to where they are.
+BATCH_ITERATIONS = 20
+MEMORY = 0.1
 
 
 def choose_solver(solver, n_sequences):
@@ -64,6 +68,8 @@ class Monitor:
         ``validate(w)`` is a score, the higher the better.
     verbose : int
         Whether to print a line after each iteration.
+    stop : callable, optional
+        ``stop(w)`` is asked after each iteration, with the weights to keep so far.
 
     Attributes
     ----------
@@ -73,11 +79,12 @@ class Monitor:
         The weights of the best score (or the least loss), and the loss there.
     """
 
-    def __init__(self, tol, n_iter_no_change, validate=None, verbose=0):
+    def __init__(self, tol, n_iter_no_change, validate=None, verbose=0, stop=None):
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
         self.validate = validate
         self.verbose = verbose
+        self.stop = stop
         self.loss_curve = []
         self.validation_scores = []
         self.w = self.loss = None
@@ -102,7 +109,8 @@ class Monitor:
         self._n_idle = 0 if merit > self._best + margin else self._n_idle + 1
         if merit > self._best:
             self._best, self.w, self.loss = merit, w, loss
-        if self._n_idle >= self.n_iter_no_change:
+        told_to_stop = self.stop is not None and self.stop(w if self.w is None else self.w)
+        if told_to_stop or self._n_idle >= self.n_iter_no_change:
             raise StopIteration
 
 

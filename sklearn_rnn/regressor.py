@@ -213,6 +213,40 @@ class SequenceRegressor(RegressorMixin, SequenceMixin, RecurrentEstimator):
         """
         return self._fit(X, y, sample_weight)
 
+    def partial_fit(self, X, y, sample_weight=None):
+        """Go on from the present weights with a batch of sequences.
+
+        For data that come in batches, or do not fit into memory. At most 20 iterations of L-BFGS
+        (of "trust-ncg", if `solver` is that) minimise the mean loss over the batch plus a pull to
+        the present weights, which grows with the weight of all that was seen before, as that of a
+        Gaussian prior does. So a batch counts for its share of the data, and it is better to pass
+        batches of some dozens of sequences than single ones.
+
+        The first call starts as `fit` does; calls after `fit` go on from there. `n_init`,
+        `max_iter` and `warm_start` do not matter; callbacks are not called. `loss_curve_` and
+        `n_iter_` run on over all calls.
+
+        Parameters
+        ----------
+        X : array-like
+            A batch of sequences, in any of the layouts of `fit`.
+        y : array-like of shape (S,) or (S, K)
+            Targets of each sequence.
+        sample_weight : array-like of shape (S,), optional
+            A weight for each sequence.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator. If `partial_fit` fails, the estimator is as it was before.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the input is malformed, or if `early_stopping` is True.
+        """
+        return self._partial_fit(X, y, sample_weight)
+
     def predict(self, X):
         """Targets of each sequence.
 
@@ -229,10 +263,17 @@ class SequenceRegressor(RegressorMixin, SequenceMixin, RecurrentEstimator):
         Z = self._logits(self._read_fitted(X))
         return Z[:, 0] if self._single_target else Z
 
-    def _fit_targets(self, sequences, y, sample_weight):
+    def _fit_targets(self, sequences, y, sample_weight, progress):
+        targets, weight = self._read_targets(sequences, y, sample_weight)
+        return self._train(sequences, targets, weight, targets.shape[1], progress)
+
+    def _partial_fit_targets(self, sequences, y, sample_weight):
+        targets, weight = self._read_targets(sequences, y, sample_weight)
+        self._train_on_batch(sequences, targets, weight, targets.shape[1])
+
+    def _read_targets(self, sequences, y, sample_weight):
         targets, self._single_target = _targets.read_sequence_targets(y, sequences)
-        weight = self._read_weight(sample_weight, sequences)
-        self._train(sequences, targets, weight, targets.shape[1])
+        return targets, self._read_weight(sample_weight, sequences)
 
     def _score_logits(self, y, Z, weight):
         return r2_score(y, Z, sample_weight=weight)

@@ -1,7 +1,12 @@
-"""scikit-learn's own checks of estimators."""
+"""scikit-learn's own checks of estimators, and ours."""
 
+import numpy as np
 import pytest
+from common_checks import CHECKS, LAYOUTS, SAME, Case
+from sklearn.base import clone
+from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from tasks import state
 
 from sklearn_rnn import (
     OutputFeedbackTagger,
@@ -12,6 +17,7 @@ from sklearn_rnn import (
 
 QUICK = {"tol": 0.005, "n_iter_no_change": 4}
 
+NO_CLASSES = "the check passes classes to partial_fit of classifiers alone, by their tags"
 ONE_SEQUENCE = "the rows of a table are the steps of one sequence, so they are not exchangeable"
 TAGGER_CHECKS = (
     "check_methods_sample_order_invariance",
@@ -24,7 +30,9 @@ TAGGER_CHECKS = (
 def expected_failures(estimator):
     """Check and reason of every failure that is due to what the estimator is."""
     if isinstance(estimator, SequenceTagger | OutputFeedbackTagger):
-        return dict.fromkeys(TAGGER_CHECKS, ONE_SEQUENCE)
+        failures = dict.fromkeys(TAGGER_CHECKS, ONE_SEQUENCE)
+        # without a sequence_id, y may be of any layout, and taggers are no classifiers by tags
+        return failures | {"check_n_features_in_after_fitting": NO_CLASSES}
     return {}
 
 
@@ -46,3 +54,64 @@ def expected_failures(estimator):
 )
 def test_sklearn_check(estimator, check):
     check(estimator)
+
+
+# Defined by scikit-learn, but not among those that it runs.
+NOT_YIELDED = ["check_param_validation", "check_dataframe_column_names_consistency"]
+KINDS = [SequenceClassifier, SequenceRegressor, SequenceTagger, OutputFeedbackTagger]
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", NOT_YIELDED)
+def test_sklearn_check_that_is_not_yielded(kind, name, request):
+    if "dataframe" in name:
+        pytest.importorskip("pandas")
+        if issubclass(kind, SequenceTagger | OutputFeedbackTagger):
+            request.applymarker(pytest.mark.xfail(reason=NO_CLASSES))
+    getattr(estimator_checks, name)(kind.__name__, kind(max_iter=2))
+
+
+def sign(x):
+    return "up" if x[:, 0].sum() > 0 else "down"
+
+
+def signs(x):
+    return np.where(x[:, 0].cumsum() > 0, "up", "down")
+
+
+def total(x):
+    return x[:, 0].sum()
+
+
+FAST = {"hidden_layer_sizes": 3, "random_state": 0, "max_iter": 4}
+# estimator, whether it labels steps, and how
+OURS = [
+    (SequenceClassifier(**FAST), False, sign),
+    (SequenceClassifier(**FAST, solver="adam"), False, sign),
+    (SequenceRegressor(**FAST), False, total),
+    (SequenceTagger(**FAST, bidirectional=True), True, signs),
+    (OutputFeedbackTagger(**FAST), True, signs),
+    (OutputFeedbackTagger(**FAST, teacher_forcing=False), True, signs),
+]
+of_ours = pytest.mark.parametrize("estimator, per_step, label", OURS, ids=str)
+
+
+@of_ours
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_our_check(check, estimator, per_step, label, layout, tmp_path):
+    if layout == ("wide" if per_step else "long"):
+        pytest.skip("not a layout of this estimator")
+    case = Case(layout, per_step, label)
+    check(clone(estimator).set_params(**case.parameters()), case, tmp_path)
+
+
+@of_ours
+@pytest.mark.parametrize("layouts", SAME, ids=" = ".join)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_layouts_that_hold_the_same_give_the_same(layouts, estimator, per_step, label):
+    cases = [Case(layout, per_step, label) for layout in layouts]
+    one, other = (state(clone(estimator).fit(*case.all())) for case in cases)
+    assert one == other

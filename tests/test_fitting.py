@@ -1,6 +1,5 @@
-"""When a fit stops, goes on, fails or is saved."""
+"""When a fit stops, goes on or fails."""
 
-import pickle
 import re
 from collections import Counter
 
@@ -383,20 +382,7 @@ def test_fit_leaves_its_arguments_alone(name):
     assert estimator.get_params() == parameters
 
 
-# Saving
-
-
-@of_each_task
-@pytest.mark.parametrize("how", ["pickle", "joblib"])
-def test_round_trip(name, how, tmp_path):
-    estimator = fitted(name)
-    if how == "pickle":
-        copy = pickle.loads(pickle.dumps(estimator))
-    else:
-        joblib.dump(estimator, tmp_path / "estimator.joblib")
-        copy = joblib.load(tmp_path / "estimator.joblib")
-    assert_array_equal(outputs(copy, X_TEST), outputs(estimator, X_TEST))
-    assert copy.get_params() == estimator.get_params()
+# Cloning
 
 
 @of_each_task

@@ -1,0 +1,65 @@
+"""Searches in several processes give the scores of one, and do not crowd the cores."""
+
+import joblib
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.model_selection import GridSearchCV
+from tasks import D, S, T, X, sign_of_sum, sign_so_far
+from threadpoolctl import threadpool_info
+
+from sklearn_rnn import OutputFeedbackTagger, SequenceClassifier, SequenceTagger, _sharding
+
+QUICK = {"max_iter": 100, "tol": 0.05, "n_iter_no_change": 2, "random_state": 0}
+SEARCHED = {
+    "wide": (SequenceClassifier(4, features_per_step=D, **QUICK), X.reshape(S, T * D), sign_of_sum),
+    "3-D": (SequenceTagger(4, **QUICK), X, sign_so_far),
+    "ragged": (OutputFeedbackTagger(4, **QUICK), list(X), sign_so_far),
+}
+
+
+def scores(layout, n_jobs):
+    estimator, X_given, label = SEARCHED[layout]
+    search = GridSearchCV(
+        estimator, {"alpha": [0.1, 1.0]}, cv=2, n_jobs=n_jobs, error_score="raise"
+    ).fit(X_given, label(X))
+    return {k: v for k, v in search.cv_results_.items() if "score" in k and "time" not in k}
+
+
+def assert_same(results, expected):
+    assert results.keys() == expected.keys()
+    for name in expected:
+        assert_array_equal(results[name], expected[name])
+
+
+@pytest.mark.parametrize("layout", SEARCHED)
+def test_loky_gives_the_same(layout):
+    with joblib.parallel_config("loky"):
+        assert_same(scores(layout, 2), scores(layout, None))
+
+
+@pytest.mark.filterwarnings("ignore")  # of the cluster's own
+def test_dask_gives_the_same():
+    distributed = pytest.importorskip("distributed")
+    options = {"n_workers": 1, "threads_per_worker": 2, "dashboard_address": None}
+    with distributed.LocalCluster(processes=False, **options) as cluster:
+        with distributed.Client(cluster), joblib.parallel_config("dask"):
+            results = {layout: scores(layout, 2) for layout in SEARCHED}
+    for layout, result in results.items():
+        assert_same(result, scores(layout, None))
+
+
+def threads(_):
+    """How many threads of BLAS and of shards there are, while an estimator of n_jobs=2 trains."""
+    names = []
+    with _sharding.shard_map(2) as map_:
+        blas = [info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"]
+        names = list(map_(lambda _: 1, range(4)))
+    return max(blas, default=1), joblib.effective_n_jobs(2), sum(names)
+
+
+def test_workers_do_not_crowd_the_cores():
+    with joblib.parallel_config("loky"):
+        for blas, n_threads, n_done in joblib.Parallel(2)(joblib.delayed(threads)(i) for i in "ab"):
+            assert blas == 1
+            assert n_threads in (1, 2)
+            assert n_done == 4
