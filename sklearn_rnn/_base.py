@@ -438,23 +438,19 @@ class LabelMixin:
                 "partial_fit cannot tell what class_weight='balanced' is, as it does not see all "
                 "labels. Pass the weights as a dict, or in sample_weight."
             )
+        labels = self._read_labels(y, sequences)
+        weight = self._read_weight(sample_weight, sequences)
+        place = partial(self._place, sequences)
         if classes is not None:
             classes = _targets.read_classes(classes)
         if not self._is_fitted():
-            if classes is None:
-                raise ValueError(
-                    "partial_fit needs all classes at its first call, as later batches may hold "
-                    "others: pass classes."
-                )
-            self.classes_ = classes
+            self.classes_ = _targets.encode_labels(labels, place)[0] if classes is None else classes
         elif classes is not None and not np.array_equal(classes, self.classes_):
             raise ValueError(
                 f"classes must be those of the first call, {self.classes_}, got {classes}. Leave "
                 "it out."
             )
-        labels = self._read_labels(y, sequences)
-        weight = self._read_weight(sample_weight, sequences)
-        codes = _targets.encode_known(labels, self.classes_, partial(self._place, sequences))
+        codes = _targets.encode_known(labels, self.classes_, place)
         factors = _targets.class_factors(self.class_weight, self.classes_, codes, weight)
         self._train_on_batch(sequences, codes, weight * factors[codes], len(self.classes_))
 
@@ -545,7 +541,7 @@ class TaggerMixin(LabelMixin):
         y : array-like
             Labels, as in `fit`.
         classes : array-like of shape (K,), optional
-            All labels there will be: needed at the first call, and may be left out later.
+            All labels there will be, for the first call; without it those of its y.
         sample_weight : array-like, optional
             Weights, as in `fit`.
 

@@ -153,7 +153,7 @@ def encode_labels(y, place):
 
 def read_classes(classes):
     """All classes, sorted, of the argument of `partial_fit`."""
-    classes, _ = encode_labels(_read_1d(classes, "classes", "class"), lambda i: f"classes[{i}]")
+    classes, _ = encode_labels(column_or_1d(classes), lambda i: f"classes[{i}]")
     return classes
 
 
@@ -166,7 +166,7 @@ def encode_known(y, classes, place):
         i = unknown[0]
         raise ValueError(
             f"The label {shown(y[i])} of y at {place(i)} is not among the {len(classes)} classes "
-            "of the first call. Leave its sequence out, or begin anew with all classes."
+            "of the first call. Leave its sequence out, or begin anew and pass all classes then."
         )
     return np.searchsorted(classes, y)
 

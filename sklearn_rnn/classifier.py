@@ -241,7 +241,7 @@ class SequenceClassifier(ClassifierMixin, LabelMixin, SequenceMixin, RecurrentEs
         y : array-like
             Labels, as in `fit`.
         classes : array-like of shape (K,), optional
-            All labels there will be: needed at the first call, and may be left out later.
+            All labels there will be, for the first call; without it those of its y.
         sample_weight : array-like, optional
             Weights, as in `fit`.
 

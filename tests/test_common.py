@@ -17,7 +17,6 @@ from sklearn_rnn import (
 
 QUICK = {"tol": 0.005, "n_iter_no_change": 4}
 
-NO_CLASSES = "the check passes classes to partial_fit of classifiers alone, by their tags"
 ONE_SEQUENCE = "the rows of a table are the steps of one sequence, so they are not exchangeable"
 TAGGER_CHECKS = (
     "check_methods_sample_order_invariance",
@@ -30,9 +29,7 @@ TAGGER_CHECKS = (
 def expected_failures(estimator):
     """Check and reason of every failure that is due to what the estimator is."""
     if isinstance(estimator, SequenceTagger | OutputFeedbackTagger):
-        failures = dict.fromkeys(TAGGER_CHECKS, ONE_SEQUENCE)
-        # without a sequence_id, y may be of any layout, and taggers are no classifiers by tags
-        return failures | {"check_n_features_in_after_fitting": NO_CLASSES}
+        return dict.fromkeys(TAGGER_CHECKS, ONE_SEQUENCE)
     return {}
 
 
@@ -64,11 +61,9 @@ KINDS = [SequenceClassifier, SequenceRegressor, SequenceTagger, OutputFeedbackTa
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", NOT_YIELDED)
-def test_sklearn_check_that_is_not_yielded(kind, name, request):
+def test_sklearn_check_that_is_not_yielded(kind, name):
     if "dataframe" in name:
         pytest.importorskip("pandas")
-        if issubclass(kind, SequenceTagger | OutputFeedbackTagger):
-            request.applymarker(pytest.mark.xfail(reason=NO_CLASSES))
     getattr(estimator_checks, name)(kind.__name__, kind(max_iter=2))
 
 

@@ -75,6 +75,14 @@ def test_goes_on_after_fit_and_remembers(name):
     assert state(estimator.fit(X, label(X))) == state(fitted(name))
 
 
+def test_the_first_batch_may_tell_the_classes():
+    y = sign_of_sum(X)
+    told, untold = SequenceClassifier(4, random_state=0), SequenceClassifier(4, random_state=0)
+    assert state(untold.partial_fit(X, y)) == state(told.partial_fit(X, y, classes=np.unique(y)))
+    with pytest.raises(ValueError, match="pass all classes"):
+        untold.partial_fit(X, ["sideways"] * S)
+
+
 def test_one_class_in_a_batch_is_enough():
     classifier = fitted("classifier")
     one_class = sign_of_sum(X) == "up"
@@ -101,7 +109,7 @@ def y_with_unknown():
 @pytest.mark.parametrize(
     "parameters, y, classes, message",
     [
-        ({}, ["up"] * 10, None, "needs all classes at its first call"),
+        ({}, ["up"] * 10, None, "only one class"),
         ({}, ["up"] * 10, ["up"], "only one class"),
         ({}, y_with_unknown(), ["up", "down"], "'sideways' of y at sequence 3 is not among"),
         ({"early_stopping": True}, ["up"] * 10, ["up", "down"], "early_stopping=True"),

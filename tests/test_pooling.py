@@ -70,7 +70,7 @@ def test_of_equal_values_the_earliest_wins():
     A = np.zeros((packing.n_rows, H))
     dA = Pooled(("max",), A, packing, False).pull(np.ones((packing.n_sequences, H)))
     assert_array_equal(dA[packing.first], 1.0)
-    assert_array_equal(dA[packing.successors], 0.0)
+    assert_array_equal(dA[packing.n_sequences :], 0.0)
 
 
 @pytest.mark.parametrize("name", POOLS)
