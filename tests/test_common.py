@@ -89,7 +89,10 @@ OURS = [
     (OutputFeedbackTagger(**FAST), True, signs),
     (OutputFeedbackTagger(**FAST, teacher_forcing=False), True, signs),
 ]
-of_ours = pytest.mark.parametrize("estimator, per_step, label", OURS, ids=str)
+of_ours = pytest.mark.parametrize(
+    "estimator, per_step, label",
+    [pytest.param(*ours, id=" ".join(str(ours[0]).split())) for ours in OURS],
+)
 
 
 @of_ours
