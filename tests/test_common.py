@@ -26,8 +26,33 @@ TAGGER_CHECKS = (
 )
 
 
+# Their tables have features where the ids would be.
+IDS_ARE_TORN = "the first column holds features, which as ids are not contiguous"
+IDS_MERGE = "rows that are repeated one after the other make one longer sequence"
+IDS_ARE_SHORT = "too few columns are left, or too few rows with an id of their own, to learn from"
+IDS_ARE_READ = "what is wrong with the first column is told in words of ids"
+ID_CHECKS = {
+    "check_positive_only_tag_during_fit": IDS_ARE_TORN,
+    "check_estimators_dtypes": IDS_ARE_TORN,
+    "check_classifier_data_not_an_array": IDS_ARE_TORN,
+    "check_non_transformer_estimators_n_iter": IDS_ARE_TORN,
+    "check_estimator_sparse_tag": IDS_ARE_TORN,
+    "check_estimator_sparse_array": IDS_ARE_TORN,
+    "check_estimator_sparse_matrix": IDS_ARE_TORN,
+    "check_sample_weight_equivalence_on_dense_data": IDS_MERGE,
+    "check_sample_weight_equivalence_on_sparse_data": IDS_MERGE,
+    "check_classifiers_train": IDS_ARE_SHORT,
+    "check_dtype_object": IDS_ARE_READ,
+    "check_estimators_empty_data_messages": IDS_ARE_READ,
+    "check_estimators_nan_inf": IDS_ARE_READ,
+    "check_fit2d_1feature": IDS_ARE_READ,
+}
+
+
 def expected_failures(estimator):
     """Check and reason of every failure that is due to what the estimator is."""
+    if getattr(estimator, "sequence_id", None) is not None:
+        return ID_CHECKS
     if isinstance(estimator, SequenceTagger | OutputFeedbackTagger):
         return dict.fromkeys(TAGGER_CHECKS, ONE_SEQUENCE)
     return {}
@@ -46,6 +71,8 @@ def expected_failures(estimator):
         SequenceTagger((4, 3), bidirectional=True, **QUICK),
         OutputFeedbackTagger(),
         OutputFeedbackTagger((4, 3), teacher_forcing=False, **QUICK),
+        SequenceTagger(4, sequence_id=0, **QUICK),
+        OutputFeedbackTagger(4, sequence_id=0, **QUICK),
     ],
     expected_failed_checks=expected_failures,
 )
