@@ -30,6 +30,7 @@ from ._pooling import POOLS
 from ._sharding import pack, shard_map, share_out
 from ._solvers import EXHAUSTED, INTERRUPTED, SOLVERS
 from ._start import RESERVOIR
+from ._streaming import HiddenFeedbackRules, StreamingMixin
 from ._training import (
     BATCH_ITERATIONS,
     MEMORY,
@@ -43,7 +44,7 @@ from ._training_set import TrainingSet
 from ._validation import read_long_table, read_sequences, read_wide_table
 
 
-class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
+class RecurrentEstimator(StreamingMixin, CallbackSupportMixin, BaseEstimator):
     """Training and inference, whatever the pattern.
 
     A pattern says how 2-D input and weights are read (`_read_table`, `_read_weight`), whether it
@@ -391,6 +392,18 @@ class HiddenFeedbackMixin:
             bool(self.bidirectional),
             self._pools(),
         )
+
+    def _rules(self):
+        if self.bidirectional:
+            raise ValueError(
+                "start() predicts while a sequence goes on, but with bidirectional=True half of "
+                "the units read it from its end. Fit with bidirectional=False."
+            )
+        return HiddenFeedbackRules(self.activation, self._pools(), self._link())
+
+    def _link(self):
+        """What makes predictions of logits (n, K), as a function that can be pickled."""
+        return self._loss.inverse_link
 
     def _get_parameters(self, dtype):
         p = {"W_out": self.output_weights_, "c": self.output_biases_}

@@ -71,30 +71,38 @@ def log_marginals(chain: Chain) -> np.ndarray:
     The forward recursion alpha_t(k) = sum_j alpha_{t-1}(j) p(y_t = k | x_t, y_{t-1} = j). Since
     each table is normalised, alpha_t is the marginal itself and needs no backward pass.
 
-    The sum runs over probabilities, which is quick; where one comes so near to underflow that
-    digits are lost, it runs over logarithms.
     """
     packing, first = chain.packing, log_softmax(chain.first)
-    K, limits = first.shape[1], np.finfo(first.dtype)
-    # what underflows is less than `tiny` in each of the K terms and of their factors
-    floor = 4 * K * limits.tiny / limits.eps
-    log_alpha = np.empty_like(first, shape=(packing.n_rows, K))
+    log_alpha = np.empty_like(first, shape=(packing.n_rows, first.shape[1]))
     log_alpha[packing.first] = first
     alpha = np.empty_like(log_alpha)
     alpha[packing.first] = np.exp(first)
-    with np.errstate(divide="ignore", under="ignore"):
-        for now, before, Z in _pieces(chain):
-            Z -= Z.max(axis=2, keepdims=True)
-            E = np.exp(Z)
-            total = E.sum(axis=2)
-            alpha_now = np.matmul((alpha[before] / total)[:, None, :], E)[:, 0]
-            log_alpha_now = np.log(alpha_now)
-            tiny = np.flatnonzero(~(alpha_now.min(axis=1) > floor))
-            if len(tiny):
-                terms = log_alpha[before][tiny] - np.log(total[tiny])
-                log_alpha_now[tiny] = logsumexp(terms[:, :, None] + Z[tiny], axis=1)
-            alpha[now], log_alpha[now] = alpha_now, log_alpha_now
+    for now, before, Z in _pieces(chain):
+        log_alpha[now], alpha[now] = pass_on(log_alpha[before], alpha[before], Z)
     return log_alpha
+
+
+@np.errstate(divide="ignore", under="ignore")
+def pass_on(log_alpha, alpha, Z):
+    """One step of the forward recursion: log alpha and alpha (n, K) from those of the step before.
+
+    The sum runs over probabilities, which is quick; where one comes so near to underflow that
+    digits are lost, it runs over logarithms. The logits Z (n, K, K) of the tables are overwritten.
+    """
+    K, limits = Z.shape[-1], np.finfo(Z.dtype)
+    # what underflows is less than `tiny` in each of the K terms and of their factors
+    floor = 4 * K * limits.tiny / limits.eps
+    Z -= Z.max(axis=2, keepdims=True)
+    E = np.exp(Z)
+    total = E.sum(axis=2)
+    alpha_now = np.matmul((alpha / total)[:, None, :], E)[:, 0]
+    log_alpha_now = np.log(alpha_now)
+    if not alpha_now.min() > floor:
+        tiny = np.flatnonzero(~(alpha_now.min(axis=1) > floor))
+        terms = log_alpha[tiny] - np.log(total[tiny])
+        log_alpha_now[tiny] = logsumexp(terms[:, :, None] + Z[tiny], axis=1)
+        alpha_now[tiny] = np.exp(log_alpha_now[tiny])
+    return log_alpha_now, alpha_now
 
 
 def viterbi(chain: Chain) -> np.ndarray:

@@ -14,6 +14,7 @@ from ._cells import CELLS, log_softmax
 from ._decoding import DECODERS
 from ._objective import QUIET
 from ._output_feedback import FreeRunning, TeacherForced
+from ._streaming import FreeRunningRules, TeacherForcedRules
 
 
 class OutputFeedbackTagger(TaggerMixin, RecurrentEstimator):
@@ -347,6 +348,10 @@ class OutputFeedbackTagger(TaggerMixin, RecurrentEstimator):
     def _network(self, n_features, n_outputs):
         pattern = TeacherForced if self.teacher_forcing else FreeRunning
         return pattern(n_features, self._layer_sizes(), n_outputs, CELLS[self.activation])
+
+    def _rules(self):
+        rules = TeacherForcedRules if self.teacher_forcing else FreeRunningRules
+        return rules(self.activation)
 
     def _get_parameters(self, dtype):
         p = {

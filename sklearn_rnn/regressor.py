@@ -260,8 +260,7 @@ class SequenceRegressor(RegressorMixin, SequenceMixin, RecurrentEstimator):
         ndarray of shape (S,) or (S, K)
             As y was in `fit`.
         """
-        Z = self._logits(self._read_fitted(X))
-        return Z[:, 0] if self._single_target else Z
+        return self._link()(self._logits(self._read_fitted(X)))
 
     def _fit_targets(self, sequences, y, sample_weight, progress):
         targets, weight = self._read_targets(sequences, y, sample_weight)
@@ -275,5 +274,12 @@ class SequenceRegressor(RegressorMixin, SequenceMixin, RecurrentEstimator):
         targets, self._single_target = _targets.read_sequence_targets(y, sequences)
         return targets, self._read_weight(sample_weight, sequences)
 
+    def _link(self):
+        return _only_column if self._single_target else super()._link()
+
     def _score_logits(self, y, Z, weight):
         return r2_score(y, Z, sample_weight=weight)
+
+
+def _only_column(Z):
+    return Z[:, 0]
