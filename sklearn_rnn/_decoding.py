@@ -70,7 +70,6 @@ def log_marginals(chain: Chain) -> np.ndarray:
 
     The forward recursion alpha_t(k) = sum_j alpha_{t-1}(j) p(y_t = k | x_t, y_{t-1} = j). Since
     each table is normalised, alpha_t is the marginal itself and needs no backward pass.
-
     """
     packing, first = chain.packing, log_softmax(chain.first)
     log_alpha = np.empty_like(first, shape=(packing.n_rows, first.shape[1]))
