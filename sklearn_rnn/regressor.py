@@ -260,7 +260,8 @@ class SequenceRegressor(RegressorMixin, SequenceMixin, RecurrentEstimator):
         ndarray of shape (S,) or (S, K)
             As y was in `fit`.
         """
-        return self._link()(self._logits(self._read_fitted(X)))
+        Z = self._logits(self._read_fitted(X))
+        return self._link()(Z)
 
     def _fit_targets(self, sequences, y, sample_weight, progress):
         targets, weight = self._read_targets(sequences, y, sample_weight)
