@@ -1,7 +1,8 @@
-"""What the library weighs: the time of its import beyond what it needs, and its wheel.
+"""What the library weighs: milliseconds of its import beyond what it needs, and its wheel.
 
 What it needs is what its modules import from NumPy, SciPy, scikit-learn, joblib and threadpoolctl.
-Processes that import only that alternate with processes that import the library.
+Each process imports that first and then, by the clock, the library: from process to process the
+time of the first varies by more than the second takes.
 """
 
 import argparse
@@ -16,7 +17,6 @@ from pathlib import Path
 import numpy as np
 
 OTHERS = ("numpy", "scipy", "sklearn", "joblib", "threadpoolctl")
-OURS = "import sklearn_rnn"
 ROOT = Path(__file__).parents[1]
 FILES = (
     "import sys, sklearn_rnn\n"
@@ -49,8 +49,10 @@ def needed():
 
 
 def milliseconds(statements):
-    clock = "from time import process_time\nstart = process_time()\n{}\nend = process_time()\n"
-    return 1e3 * float(run(clock.format(statements) + "print(end - start)"))
+    """Of the statements, and of the import of the library after them, in a process of its own."""
+    clock = "from time import perf_counter as now\nstart = now()\n{}\nmiddle = now()\n"
+    code = clock.format(statements) + "import sklearn_rnn\nprint(middle - start, now() - middle)"
+    return [1e3 * float(seconds) for seconds in run(code).split()]
 
 
 def wheel():
@@ -72,12 +74,11 @@ def parse_arguments():
 
 def main():
     arguments = parse_arguments()
-    theirs = needed()
-    for statements in (theirs, OURS):  # lest one alone has to compile and read from disk
-        milliseconds(statements)
-    times = [[milliseconds(theirs), milliseconds(OURS)] for _ in range(arguments.runs)]
-    low, middle, high = np.percentile(np.diff(times)[:, 0], [25, 50, 75])
-    print(f"import of what it needs: {np.median(times, axis=0)[0]:.0f} ms (median)")
+    statements = needed()
+    milliseconds(statements)  # writes bytecode, and reads from disk what is not in memory
+    others, ours = np.transpose([milliseconds(statements) for _ in range(arguments.runs)])
+    low, middle, high = np.percentile(ours, [25, 50, 75])
+    print(f"import of what it needs: {np.median(others):.0f} ms (median)")
     print(f"import sklearn_rnn: {middle:.0f} ms more (median; quartiles {low:.0f} to {high:.0f})")
     size, files = wheel()
     print(f"wheel: {size / 1e3:.0f} kB, {len(files)} files; the largest, compressed:")

@@ -202,6 +202,8 @@ class Stepper:
         return output if x.ndim == 2 else output[0]
 
     def _read(self, x):
+        if isinstance(x, list | tuple):
+            x = self._read_list(x)
         if type(x) is not np.ndarray or x.dtype not in (np.float64, np.float32):
             with only_numbers("x"):
                 x = check_array(
@@ -226,6 +228,15 @@ class Stepper:
                 "finite numbers."
             )
         return x
+
+    def _read_list(self, x):
+        try:
+            return np.asarray(x)
+        except ValueError:
+            raise ValueError(
+                f"x holds sequences with different numbers of features at step {self._n_steps}. "
+                "All steps of all sequences must have the same features."
+            ) from None
 
     def _check_shape(self, shape):
         n_features = len(self._p["W_in0"])

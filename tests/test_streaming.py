@@ -148,6 +148,7 @@ BAD = {
     "other sequences": (np.zeros((4, D)), ValueError, r"\(4, 3\) at step 2, but had \(5, 3\)"),
     "one sequence": (np.zeros(D), ValueError, r"\(3,\) at step 2, but had \(5, 3\)"),
     "NaN": (np.where(X_NEW[:, 0] == X_NEW[3, 0, 1], np.nan, 0.0), ValueError, "step 2, sequence 3"),
+    "ragged": ([[0.0] * D, [0.0]], ValueError, "different numbers of features at step 2"),
     "strings": (np.full((5, D), "a"), ValueError, "x must hold numbers"),
     "complex": (np.zeros((5, D), dtype=complex), ValueError, "[Cc]omplex"),
     "sparse": (sparse.csr_array(np.zeros((5, D))), TypeError, "[Ss]parse"),
