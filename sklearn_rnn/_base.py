@@ -426,6 +426,44 @@ class HiddenFeedbackMixin:
 class LabelMixin:
     """What the classifier and the taggers share; they say how to `_read_labels`."""
 
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Go on from the present weights with a batch of labelled sequences.
+
+        For data that come in batches, or do not fit into memory. At most 20 iterations of L-BFGS
+        (of "trust-ncg", if `solver` is that) minimise the mean loss over the batch plus a pull to
+        the present weights, which grows with the weight of all that was seen before, as that of a
+        Gaussian prior does. So a batch counts for its share of the data, and it is better to pass
+        batches of some dozens of sequences than single ones. The batches should be drawn at random:
+        one class after the other is not learnt, each makes the network forget the last.
+
+        The first call starts as `fit` does; calls after `fit` go on from there. `n_init`,
+        `max_iter` and `warm_start` do not matter; callbacks are not called. `loss_curve_` and
+        `n_iter_` run on over all calls.
+
+        Parameters
+        ----------
+        X : array-like
+            A batch of sequences, in any of the layouts of `fit`.
+        y : array-like
+            Labels, as in `fit`.
+        classes : array-like of shape (K,), optional
+            All labels there will be, for the first call; without it those of its y.
+        sample_weight : array-like, optional
+            Weights, as in `fit`.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator. If `partial_fit` fails, the estimator is as it was before.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the input is malformed or holds a label that is not among the classes, or if
+            `early_stopping` is True or `class_weight` "balanced".
+        """
+        return self._partial_fit(X, y, sample_weight, classes=classes)
+
     def _score_logits(self, codes, Z, weight):
         return accuracy_score(codes, Z.argmax(axis=1), sample_weight=weight)
 
@@ -532,44 +570,6 @@ class TaggerMixin(LabelMixin):
             If the input is malformed; the message names the sequence and the step.
         """
         return self._fit(X, y, sample_weight)
-
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
-        """Go on from the present weights with a batch of labelled sequences.
-
-        For data that come in batches, or do not fit into memory. At most 20 iterations of L-BFGS
-        (of "trust-ncg", if `solver` is that) minimise the mean loss over the batch plus a pull to
-        the present weights, which grows with the weight of all that was seen before, as that of a
-        Gaussian prior does. So a batch counts for its share of the data, and it is better to pass
-        batches of some dozens of sequences than single ones. The batches should be drawn at random:
-        one class after the other is not learnt, each makes the network forget the last.
-
-        The first call starts as `fit` does; calls after `fit` go on from there. `n_init`,
-        `max_iter` and `warm_start` do not matter; callbacks are not called. `loss_curve_` and
-        `n_iter_` run on over all calls.
-
-        Parameters
-        ----------
-        X : array-like
-            A batch of sequences, in any of the layouts of `fit`.
-        y : array-like
-            Labels, as in `fit`.
-        classes : array-like of shape (K,), optional
-            All labels there will be, for the first call; without it those of its y.
-        sample_weight : array-like, optional
-            Weights, as in `fit`.
-
-        Returns
-        -------
-        self : object
-            The fitted estimator. If `partial_fit` fails, the estimator is as it was before.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If the input is malformed or holds a label that is not among the classes, or if
-            `early_stopping` is True or `class_weight` "balanced".
-        """
-        return self._partial_fit(X, y, sample_weight, classes=classes)
 
     def predict(self, X):
         """Most probable label of each step.
