@@ -23,7 +23,7 @@ from sets import load
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from sklearn_rnn import OutputFeedbackTagger, _adam, _base, _minibatches
+from sklearn_rnn import OutputFeedbackTagger, _adam, _fitting, _minibatches
 from sklearn_rnn._penalty import around
 from sklearn_rnn._start import RESERVOIR, SMALL
 from sklearn_rnn._training import Monitor, choose_solver, choose_start, train
@@ -134,25 +134,25 @@ CHANGES = [
     Change(
         "start: `RESERVOIR` for all",
         lambda recipe: recipe.start is not RESERVOIR,
-        (_base, "choose_start", lambda *facts: RESERVOIR),
+        (_fitting, "choose_start", lambda *facts: RESERVOIR),
     ),
     Change(
         "start: `SMALL` for all",
         lambda recipe: recipe.start is not SMALL,
-        (_base, "choose_start", lambda *facts: SMALL),
+        (_fitting, "choose_start", lambda *facts: SMALL),
     ),
-    Change("output layer not fitted first", readout_first, (_base, "train", train_all_at_once)),
-    Change("penalty: stiffness 1", always, (_base, "around", hold_all_alike)),
-    Change("penalty: around zero", always, (_base, "around", hold_to_zero)),
+    Change("output layer not fitted first", readout_first, (_fitting, "train", train_all_at_once)),
+    Change("penalty: stiffness 1", always, (_fitting, "around", hold_all_alike)),
+    Change("penalty: around zero", always, (_fitting, "around", hold_to_zero)),
     Change(
         "penalty: counts the other of steps and sequences",
         lambda recipe: recipe.per_step,
-        (_base, "TrainingSet", SwappedCounts),
+        (_fitting, "TrainingSet", SwappedCounts),
     ),
     Change(
         "tol: 1e-4, absolute",
         always,
-        (_base, "Monitor", AbsoluteTolerance),
+        (_fitting, "Monitor", AbsoluteTolerance),
         lambda estimator: {"tol": 1e-4},
     ),
     Change("tol: 10 times", always, parameters=lambda estimator: {"tol": 10 * estimator.tol}),

@@ -20,7 +20,7 @@ from sets import load
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from sklearn_rnn import _base, _minibatches
+from sklearn_rnn import _fitting, _minibatches
 from sklearn_rnn._training import Monitor
 
 SETS = ["atis", "conll2000", "pendigits"]
@@ -49,8 +49,8 @@ def alternate(estimator, benchmark, batch_size, n_epochs):
 
     model = clone(estimator).set_params(solver="adam", max_iter=1 + n_epochs, random_state=0)
     with (
-        mock.patch.object(_base, "Monitor", Clock),
-        mock.patch.object(_base, "distinct", keep_all),
+        mock.patch.object(_fitting, "Monitor", Clock),
+        mock.patch.object(_fitting, "distinct", keep_all),
         mock.patch.object(_minibatches, "SIZE", batch_size),
     ):
         model.fit(benchmark.X_train, benchmark.y_train)

@@ -7,8 +7,8 @@ import numpy as np
 from scipy import sparse
 
 from ._losses import Loss
-from ._networks import Network
-from ._objective import QUIET, Objective
+from ._networks import QUIET, Network
+from ._objective import Objective
 from ._parameters import Parameters
 from ._penalty import Penalty
 from ._sharding import Shard

@@ -16,6 +16,10 @@ from ._products import column_sums, cross_product, rows_times
 from ._sharding import Shard
 from ._start import Start, orthogonal, random_inputs
 
+# Whoever runs a network looks for what is not finite, and says what to do; warnings would only come
+# before.
+QUIET = np.errstate(over="ignore", invalid="ignore")
+
 
 class Network(Protocol):
     """What a pattern is to the objective, to training and to the estimators.
@@ -50,6 +54,15 @@ class Network(Protocol):
 
     def infer(self, p: Parameters, shard: Shard) -> np.ndarray:
         """The logits to predict from."""
+
+
+@QUIET
+def infer(network, p, shard, link=None):
+    """Logits to predict from, or what the link makes of them; NaN where they overflow."""
+    Z = network.infer(p, shard)
+    if not np.isfinite(Z.sum()):
+        Z[~np.isfinite(Z)] = np.nan
+    return Z if link is None else link(Z)
 
 
 class _Recurrence:

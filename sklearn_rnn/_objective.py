@@ -6,13 +6,10 @@ from functools import partial
 import numpy as np
 
 from ._losses import Loss
-from ._networks import Network
+from ._networks import QUIET, Network
 from ._parameters import ravel, views
 from ._penalty import Penalty
 from ._sharding import Deferred, Shard
-
-# Solvers look for what is not finite, and say what to do; warnings would only come before.
-QUIET = np.errstate(over="ignore", invalid="ignore")
 
 
 class Objective:

@@ -69,7 +69,7 @@ class _OutputFeedback:
         p["W_fb"] = rng.normal(0, start.radius * scale, self.shapes["W_fb"])
         return p
 
-    def _without_feedback(self, p, X):
+    def without_feedback(self, p, X):
         """The part of the first layer's preactivations that needs no time step: x_t W_in + b."""
         A = X @ p["W_in0"]
         A += p["b0"]
@@ -90,6 +90,12 @@ class _OutputFeedback:
         Z = A @ p["W_out"]
         Z += p["c"]
         return Z
+
+    def logits(self, p, A):
+        """Logits (..., K) from the first layer's preactivations A (..., H), which it overwrites."""
+        A_rows = A.reshape(-1, A.shape[-1])
+        Z = self._activate(p, A_rows, self._states_above(p, A_rows))
+        return Z.reshape(*A.shape[:-1], -1)
 
     def _backward(self, p, states, dZ):
         """dl/da of each layer from dl/dz and the layers' states, all at the same rows."""
@@ -129,7 +135,7 @@ class TeacherForced(_OutputFeedback):
     """o_{t-1} is the true previous label, one-hot: no loop over time, all rows at once."""
 
     def forward(self, p, shard):
-        A = self._without_feedback(p, shard.X)
+        A = self.without_feedback(p, shard.X)
         above = self._states_above(p, A)
         feedback = previous_labels(shard.y, shard.packing, self.n_outputs, shard.X.dtype)
         A += feedback @ p["W_fb"]
@@ -162,20 +168,15 @@ class _LabelChain:
         self.packing = shard.packing
         self._network = network
         self._p = p
-        self._A = network._without_feedback(p, shard.X)
+        self._A = network.without_feedback(p, shard.X)
         self._W_fb, start = p["W_fb"][:-1], p["W_fb"][-1]
-        self.first = self._logits(self._A[self.packing.first] + start)
+        self.first = network.logits(p, self._A[self.packing.first] + start)
 
     def tables(self, rows):
-        return self._logits(self._A[rows][:, None, :] + self._W_fb)
+        return self._network.logits(self._p, self._A[rows][:, None, :] + self._W_fb)
 
     def given(self, rows, previous):
-        return self._logits(self._A[rows][:, None, :] + self._W_fb[previous])
-
-    def _logits(self, A):
-        A_rows = A.reshape(-1, A.shape[-1])
-        Z = self._network._activate(self._p, A_rows, self._network._states_above(self._p, A_rows))
-        return Z.reshape(*A.shape[:-1], -1)
+        return self._network.logits(self._p, self._A[rows][:, None, :] + self._W_fb[previous])
 
 
 class FreeRunning(_OutputFeedback):
@@ -183,7 +184,7 @@ class FreeRunning(_OutputFeedback):
 
     def forward(self, p, shard):
         packing, K = shard.packing, self.n_outputs
-        A = self._without_feedback(p, shard.X)
+        A = self.without_feedback(p, shard.X)
         above = self._states_above(p, A)
         Z = np.empty_like(A, shape=(packing.n_rows, K))
         feedback = np.zeros_like(A, shape=(packing.n_rows, K + 1))

@@ -68,9 +68,9 @@ def standardisation(shards, n_outputs, per_step, with_targets):
     x = y = None
     first = shards[0].load()
     if not sparse.issparse(first.X):
-        x = _moments(lambda: (features(shard.load()) for shard in shards), "feature")
+        x = _moments((features(shard.load()) for shard in shards), "feature")
     if with_targets:
-        y = _moments(lambda: (targets(shard.load()) for shard in shards), "target")
+        y = _moments((targets(shard.load()) for shard in shards), "target")
     return Standardisation(*(x or _nothing(first.X.shape[1])), *(y or _nothing(n_outputs)))
 
 
@@ -87,18 +87,24 @@ def _standardise(rows, mean, scale):
 def _moments(parts, name):
     """Mean and standard deviation of rows with weights; the deviation is 1 where it vanishes.
 
-    ``parts()`` goes through the pairs of rows and weights.
+    ``parts`` are pairs of rows and weights, merged as in Chan, Golub, LeVeque 1983, eq. 2.1.
     """
     total = n_rows = mean = variance = 0
     with np.errstate(over="ignore", invalid="ignore"):
-        for rows, weight in parts():
-            total += weight.sum()
+        for rows, weight in parts:
             n_rows += len(rows)
-            mean += weight @ rows.astype(np.float64)
-        mean /= total
-        for rows, weight in parts():
-            variance += weight @ np.square(rows - mean)
-        variance /= total
+            of_part = weight.sum()
+            if of_part == 0:  # too little beside the others
+                continue
+            total += of_part
+            share = of_part / total
+            weight = weight / of_part
+            mean_of_part = weight @ rows.astype(np.float64)
+            offset = mean_of_part - mean
+            mean = mean + share * offset
+            inside = weight @ np.square(rows - mean_of_part)
+            between = (1 - share) * np.square(offset)
+            variance = variance + share * (inside + between - variance)
     if not np.isfinite(variance).all():
         raise ValueError(
             f"The variance of {name} {np.argmin(np.isfinite(variance))} overflows. Scale it."

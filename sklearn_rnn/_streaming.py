@@ -15,7 +15,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._cells import CELLS, log_softmax, softmax
 from ._decoding import pass_on
-from ._objective import QUIET
+from ._networks import QUIET
+from ._output_feedback import FreeRunning, TeacherForced
 from ._parameters import Parameters
 from ._validation import only_numbers
 
@@ -91,16 +92,15 @@ class HiddenFeedbackRules:
 class FreeRunningRules:
     """Pattern 3 where the output itself feeds back: the state is its part in the first layer."""
 
-    activation: str
+    network: FreeRunning
 
     def begin(self, p, n):
         return p["W_fb"][-1]
 
     def advance(self, p, state, X):
-        A = X @ p["W_in0"]
-        A += p["b0"]
+        A = self.network.without_feedback(p, X)
         A += state
-        output = softmax(_above(p, CELLS[self.activation], A))
+        output = softmax(self.network.logits(p, A))
         return output, output @ p["W_fb"][:-1]
 
 
@@ -108,38 +108,20 @@ class FreeRunningRules:
 class TeacherForcedRules:
     """Pattern 3 with teacher forcing: the state is log alpha and alpha of `log_marginals`."""
 
-    activation: str
+    network: TeacherForced
 
     def begin(self, p, n):
         return None
 
     def advance(self, p, state, X):
-        A = X @ p["W_in0"]
-        A += p["b0"]
+        A = self.network.without_feedback(p, X)
         if state is None:
-            log_alpha = log_softmax(self._logits(p, A + p["W_fb"][-1]))
+            log_alpha = log_softmax(self.network.logits(p, A + p["W_fb"][-1]))
             alpha = np.exp(log_alpha)
         else:
-            log_alpha, alpha = pass_on(*state, self._logits(p, A[:, None, :] + p["W_fb"][:-1]))
+            tables = self.network.logits(p, A[:, None, :] + p["W_fb"][:-1])
+            log_alpha, alpha = pass_on(*state, tables)
         return alpha / alpha.sum(axis=1, keepdims=True), (log_alpha, alpha)
-
-    def _logits(self, p, A):
-        Z = _above(p, CELLS[self.activation], A.reshape(-1, A.shape[-1]))
-        return Z.reshape(*A.shape[:-1], -1)
-
-
-def _above(p, cell, A):
-    """Logits from the first layer's preactivations, which it overwrites; pattern 3."""
-    cell.apply(A)
-    i = 1
-    while f"b{i}" in p:
-        A = A @ p[f"W_in{i}"]
-        A += p[f"b{i}"]
-        cell.apply(A)
-        i += 1
-    Z = A @ p["W_out"]
-    Z += p["c"]
-    return Z
 
 
 class Stepper:

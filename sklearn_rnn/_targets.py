@@ -157,20 +157,6 @@ def read_classes(classes):
     return classes
 
 
-def encode_known(y, classes, place):
-    """The code of each label of y, all of which must be among the classes."""
-    if y.dtype == object:
-        _check_objects(y, place)
-    unknown = np.flatnonzero(~np.isin(y, classes))
-    if len(unknown):
-        i = unknown[0]
-        raise ValueError(
-            f"The label {shown(y[i])} of y at {place(i)} is not among the {len(classes)} classes "
-            "of the first call. Leave its sequence out, or begin anew and pass all classes then."
-        )
-    return np.searchsorted(classes, y)
-
-
 def _check_objects(y, place):
     """Refuse labels that are missing, and strings beside numbers, which would not sort."""
     for i, label in enumerate(y):
@@ -189,18 +175,27 @@ def _missing_label(y, i, place):
     )
 
 
-def check_known(y, classes, place, alternative=""):
-    """Refuse labels that `fit` has not seen; ``place(i)`` tells where label i stands.
+def check_known(y, classes, place, source="fit", alternative=""):
+    """Refuse labels that are not among the classes; ``place(i)`` tells where label i stands.
 
-    ``alternative`` is what one may do other than to leave such sequences out.
+    ``source`` is where the classes are from, ``alternative`` what one may do other than to leave
+    such sequences out.
     """
+    if y.dtype == object:
+        _check_objects(y, place)
     unknown = np.flatnonzero(~np.isin(y, classes))
     if len(unknown):
         i = unknown[0]
         raise ValueError(
-            f"The label {shown(y[i])} of y at {place(i)} was not seen in fit, which saw "
+            f"The label {shown(y[i])} of y at {place(i)} was not seen in {source}, which saw "
             f"{len(classes)} classes. Leave such sequences out{alternative}."
         )
+
+
+def encode_known(y, classes, place, **words):
+    """The code of each label of y, all of which must be among the classes, see `check_known`."""
+    check_known(y, classes, place, **words)
+    return np.searchsorted(classes, y)
 
 
 def read_sequence_weight(sample_weight, sequences):

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 from scipy.optimize import OptimizeResult
 
-from ._networks import HiddenFeedback
-from ._objective import QUIET, Objective
+from ._networks import QUIET, HiddenFeedback
+from ._objective import Objective
 from ._parameters import ravel, views
 from ._penalty import around
 from ._solvers import INTERRUPTED, minimise

@@ -4,8 +4,9 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import StrOptions
 
 from . import _targets
-from ._base import LabelMixin, RecurrentEstimator, SequenceMixin, binary_margin
+from ._base import RecurrentEstimator, SequenceMixin
 from ._cells import log_softmax
+from ._labels import LabelMixin, binary_margin
 
 
 class SequenceClassifier(ClassifierMixin, LabelMixin, SequenceMixin, RecurrentEstimator):

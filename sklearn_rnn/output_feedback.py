@@ -9,10 +9,11 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 
 from . import _targets
-from ._base import RecurrentEstimator, TaggerMixin
+from ._base import RecurrentEstimator
 from ._cells import CELLS, log_softmax
 from ._decoding import DECODERS
-from ._objective import QUIET
+from ._labels import TaggerMixin
+from ._networks import QUIET
 from ._output_feedback import FreeRunning, TeacherForced
 from ._streaming import FreeRunningRules, TeacherForcedRules
 
@@ -297,8 +298,7 @@ class OutputFeedbackTagger(TaggerMixin, RecurrentEstimator):
         sequences = self._read_fitted(X)
         _targets.require_y(self, y)
         labels = self._read_labels(y, sequences)
-        _targets.check_known(labels, self.classes_, partial(self._place, sequences))
-        codes = np.searchsorted(self.classes_, labels)
+        codes = _targets.encode_known(labels, self.classes_, partial(self._place, sequences))
         log_P = self._of_shards(sequences, _log_proba, codes)
         self._check_overflow(sequences, np.isfinite(log_P))
         starts = np.cumsum(sequences.lengths) - sequences.lengths
@@ -351,7 +351,7 @@ class OutputFeedbackTagger(TaggerMixin, RecurrentEstimator):
 
     def _rules(self):
         rules = TeacherForcedRules if self.teacher_forcing else FreeRunningRules
-        return rules(self.activation)
+        return rules(self._network(len(self.input_weights_[0]), len(self.output_biases_)))
 
     def _get_parameters(self, dtype):
         p = {

@@ -4,7 +4,8 @@ from numbers import Integral
 
 from sklearn.utils._param_validation import StrOptions
 
-from ._base import HiddenFeedbackMixin, RecurrentEstimator, TaggerMixin, binary_margin
+from ._base import HiddenFeedbackMixin, RecurrentEstimator
+from ._labels import TaggerMixin, binary_margin
 
 
 class SequenceTagger(TaggerMixin, HiddenFeedbackMixin, RecurrentEstimator):

@@ -31,7 +31,7 @@ from sklearn_rnn import (
     OutputFeedbackTagger,
     SequenceClassifier,
     SequenceTagger,
-    _base,
+    _fitting,
     _training,
 )
 from sklearn_rnn._base import RecurrentEstimator
@@ -237,13 +237,13 @@ def test_output_layer_of_a_reservoir_is_fitted_first(name, solver, n_fits, monke
 @pytest.mark.parametrize("weighted", [False, True])
 def test_alpha_is_divided_by_the_weight_of_the_sequences(name, weighted, monkeypatch):
     alphas = []
-    plain = _base.around
+    plain = _fitting.around
 
     def around(start, shapes, alpha, *rest):
         alphas.append(alpha)
         return plain(start, shapes, alpha, *rest)
 
-    monkeypatch.setattr(_base, "around", around)
+    monkeypatch.setattr(_fitting, "around", around)
     estimator, label, _ = TASKS[name]
     sequences, y = ragged(X), label(X)
     if y.ndim == 2 and y.shape[1] == T:

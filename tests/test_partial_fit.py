@@ -111,7 +111,12 @@ def y_with_unknown():
     [
         ({}, ["up"] * 10, None, "only one class"),
         ({}, ["up"] * 10, ["up"], "only one class"),
-        ({}, y_with_unknown(), ["up", "down"], "'sideways' of y at sequence 3 is not among"),
+        (
+            {},
+            y_with_unknown(),
+            ["up", "down"],
+            "'sideways' of y at sequence 3 was not seen in the first call",
+        ),
         ({"early_stopping": True}, ["up"] * 10, ["up", "down"], "early_stopping=True"),
         ({"class_weight": "balanced"}, ["up"] * 10, ["up", "down"], "class_weight='balanced'"),
     ],

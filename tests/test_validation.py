@@ -12,7 +12,7 @@ from sklearn_rnn import (
     SequenceClassifier,
     SequenceRegressor,
     SequenceTagger,
-    _base,
+    _fitting,
 )
 from sklearn_rnn._start import SMALL
 from sklearn_rnn._validation import Sequences, depth, object_array
@@ -371,7 +371,7 @@ def test_ragged_and_long_agree(tagger):
 @pytest.mark.parametrize("tagger", TAGGERS.values(), ids=TAGGERS)
 def test_sparse_and_dense_agree(tagger, monkeypatch):
     # sparse features start elsewhere, and their weights are held less than other hidden weights
-    monkeypatch.setattr(_base, "choose_start", lambda *_: SMALL._replace(stiffness=1.0))
+    monkeypatch.setattr(_fitting, "choose_start", lambda *_: SMALL._replace(stiffness=1.0))
     # sparse data are not standardised, so the dense ones must be so from the start
     X = (CUBE - CUBE.mean(axis=(0, 1))) / CUBE.std(axis=(0, 1))
     csr = [sparse.csr_array(x) for x in X]
