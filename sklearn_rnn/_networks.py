@@ -24,6 +24,8 @@ QUIET = np.errstate(over="ignore", invalid="ignore")
 class Network(Protocol):
     """What a pattern is to the objective, to training and to the estimators.
 
+    ``empty`` is where large arrays go that are needed no longer than the shard, see `Scratch`.
+
     Attributes
     ----------
     shapes : dict of str to tuple
@@ -40,26 +42,26 @@ class Network(Protocol):
     def initial(self, rng: np.random.RandomState, start: Start) -> Parameters:
         """Where training starts; the output layer is zero."""
 
-    def forward(self, p: Parameters, shard: Shard) -> tuple[np.ndarray, Any]:
+    def forward(self, p: Parameters, shard: Shard, empty=np.empty) -> tuple[np.ndarray, Any]:
         """The logits Z, a row a step, or a row a sequence if it pools; and a cache.
 
         The cache tells by ``features`` what the output layer sees.
         """
 
-    def vjp(self, p: Parameters, cache: Any, dZ: np.ndarray) -> Parameters:
+    def vjp(self, p: Parameters, cache: Any, dZ: np.ndarray, empty=np.empty) -> Parameters:
         """J' dZ. It may overwrite dZ."""
 
     def jvp(self, p: Parameters, cache: Any, v: Parameters) -> np.ndarray:
         """J v for a direction v."""
 
-    def infer(self, p: Parameters, shard: Shard) -> np.ndarray:
+    def infer(self, p: Parameters, shard: Shard, empty=np.empty) -> np.ndarray:
         """The logits to predict from."""
 
 
 @QUIET
-def infer(network, p, shard, link=None):
+def infer(network, p, shard, link=None, empty=np.empty):
     """Logits to predict from, or what the link makes of them; NaN where they overflow."""
-    Z = network.infer(p, shard)
+    Z = network.infer(p, shard, empty)
     if not np.isfinite(Z.sum()):
         Z[~np.isfinite(Z)] = np.nan
     return Z if link is None else link(Z)
@@ -97,8 +99,8 @@ class _Recurrence:
         blocks = (np.split(array, self.n_directions, axis=1) for array in arrays)
         return zip(walks, *blocks)
 
-    def forward(self, p, X, packing):
-        A = rows_times(X, p["W_in"])
+    def forward(self, p, X, packing, empty):
+        A = rows_times(X, p["W_in"], empty)
         A += p["b"]
         for (steps, A_d), W_rec in zip(self._directions(A, packing=packing), p["W_rec"]):
             for now, linked, before in steps:
@@ -196,10 +198,11 @@ class HiddenFeedback:
         p["c"] = np.zeros(self.shapes["c"])
         return p
 
-    def forward(self, p, shard):
+    def forward(self, p, shard, empty=np.empty):
         states = [shard.X]
         for i, layer in enumerate(self.layers):
-            states.append(layer.forward(_layer(p, layer, i), states[-1], shard.packing))
+            p_i = _layer(p, layer, i)
+            states.append(layer.forward(p_i, states[-1], shard.packing, empty))
         pooled, features = None, states[-1]
         if self.pooling:
             pooled = Pooled(self.pooling, features, shard.packing, self.bidirectional)
@@ -209,12 +212,12 @@ class HiddenFeedback:
         Z += p["c"]
         return Z, _HiddenCache(shard.packing, states, pooled, features)
 
-    def infer(self, p, shard):
-        return self.forward(p, shard)[0]
+    def infer(self, p, shard, empty=np.empty):
+        return self.forward(p, shard, empty)[0]
 
-    def vjp(self, p, cache, dZ):
+    def vjp(self, p, cache, dZ, empty=np.empty):
         gradients = {"W_out": cross_product(cache.features, dZ), "c": column_sums(dZ)}
-        D = rows_times(dZ, p["W_out"].T.copy()) if self.layers else None
+        D = rows_times(dZ, p["W_out"].T.copy(), empty) if self.layers else None
         if cache.pooled is not None:
             D = cache.pooled.pull(D)
         for i, layer in reversed(list(enumerate(self.layers))):
@@ -222,7 +225,7 @@ class HiddenFeedback:
             of_layer = layer.vjp(_layer(p, layer, i), X, A, cache.packing, D)
             gradients |= {f"{name}{i}": gradient for name, gradient in of_layer.items()}
             if i:
-                D = rows_times(D, p[f"W_in{i}"].T.copy())
+                D = rows_times(D, p[f"W_in{i}"].T.copy(), empty)
         return gradients
 
     def jvp(self, p, cache, v):

@@ -9,6 +9,7 @@ from ._losses import Loss
 from ._networks import QUIET, Network
 from ._parameters import ravel, views
 from ._penalty import Penalty
+from ._scratch import Scratch
 from ._sharding import Deferred, Shard
 
 
@@ -47,6 +48,7 @@ class Objective:
         self.penalty = penalty
         self.map = map
         self.dtype = shards[0].load().X.dtype
+        self._scratch = Scratch()
 
     def parameters(self, w):
         """Named views into w, or into a copy in the data's precision."""
@@ -89,7 +91,8 @@ class Objective:
             def shard_product(shard, Z, cache):
                 dZ = self.network.jvp(p, cache, direction)
                 HdZ = self.loss.hessp(shard.y, Z, shard.weight, dZ)
-                return ravel(self.network.vjp(p, cache, HdZ), self.network.shapes)
+                gradients = self.network.vjp(p, cache, HdZ, self._scratch.begin())
+                return ravel(gradients, self.network.shapes)
 
             total = self.penalty.product(v)
             for part in self.map(shard_product, shards, Zs, caches):
@@ -101,6 +104,7 @@ class Objective:
     @QUIET
     def _shard_loss_gradient(self, p, shard):
         shard = shard.load()
-        Z, cache = self.network.forward(p, shard)
+        empty = self._scratch.begin()
+        Z, cache = self.network.forward(p, shard, empty)
         value, dZ = self.loss.loss_gradient(shard.y, Z, shard.weight)
-        return value, ravel(self.network.vjp(p, cache, dZ), self.network.shapes)
+        return value, ravel(self.network.vjp(p, cache, dZ, empty), self.network.shapes)

@@ -12,7 +12,7 @@ from scipy import sparse
 from ._cells import softmax, softmax_product
 from ._decoding import DECODERS, draw, log_marginals, most_probable, sample
 from ._packing import Packing
-from ._products import column_sums
+from ._products import column_sums, rows_times
 from ._start import random_inputs
 
 
@@ -69,9 +69,9 @@ class _OutputFeedback:
         p["W_fb"] = rng.normal(0, start.radius * scale, self.shapes["W_fb"])
         return p
 
-    def without_feedback(self, p, X):
+    def without_feedback(self, p, X, empty=np.empty):
         """The part of the first layer's preactivations that needs no time step: x_t W_in + b."""
-        A = X @ p["W_in0"]
+        A = rows_times(X, p["W_in0"], empty)
         A += p["b0"]
         return A
 
@@ -134,21 +134,21 @@ class _OutputFeedback:
 class TeacherForced(_OutputFeedback):
     """o_{t-1} is the true previous label, one-hot: no loop over time, all rows at once."""
 
-    def forward(self, p, shard):
-        A = self.without_feedback(p, shard.X)
+    def forward(self, p, shard, empty=np.empty):
+        A = self.without_feedback(p, shard.X, empty)
         above = self._states_above(p, A)
         feedback = previous_labels(shard.y, shard.packing, self.n_outputs, shard.X.dtype)
         A += feedback @ p["W_fb"]
         Z = self._activate(p, A, above)
         return Z, _OutputCache(shard.packing, [shard.X, A, *above], feedback, Z)
 
-    def vjp(self, p, cache, dZ):
+    def vjp(self, p, cache, dZ, empty=np.empty):
         return self._gradients(cache, self._backward(p, cache.states[1:], dZ), dZ)
 
     def jvp(self, p, cache, v):
         return self._forward_tangent(p, cache, v, self._direct(cache, v), slice(None))
 
-    def infer(self, p, shard):
+    def infer(self, p, shard, empty=np.empty):
         """Log-marginals, which are logits of themselves."""
         return log_marginals(_LabelChain(self, p, shard))
 
@@ -182,9 +182,9 @@ class _LabelChain:
 class FreeRunning(_OutputFeedback):
     """o_{t-1} is the network's own softmax output: a loop over time, differentiated through it."""
 
-    def forward(self, p, shard):
+    def forward(self, p, shard, empty=np.empty):
         packing, K = shard.packing, self.n_outputs
-        A = self.without_feedback(p, shard.X)
+        A = self.without_feedback(p, shard.X, empty)
         above = self._states_above(p, A)
         Z = np.empty_like(A, shape=(packing.n_rows, K))
         feedback = np.zeros_like(A, shape=(packing.n_rows, K + 1))
@@ -195,8 +195,8 @@ class FreeRunning(_OutputFeedback):
             Z[now] = self._activate(p, A[now], [A_i[now] for A_i in above])
         return Z, _OutputCache(packing, [shard.X, A, *above], feedback, Z)
 
-    def infer(self, p, shard):
-        return self.forward(p, shard)[0]
+    def infer(self, p, shard, empty=np.empty):
+        return self.forward(p, shard, empty)[0]
 
     def decode(self, p, shard, decoding):
         """As of `TeacherForced`; given x, the labels are independent, and all decodings agree."""
@@ -206,7 +206,7 @@ class FreeRunning(_OutputFeedback):
         """As of `TeacherForced`."""
         return draw(self.infer(p, shard)[:, None, :], U)
 
-    def vjp(self, p, cache, dZ):
+    def vjp(self, p, cache, dZ, empty=np.empty):
         K = self.n_outputs
         output = softmax(cache.Z)
         D = [np.empty_like(A) for A in cache.states[1:]]

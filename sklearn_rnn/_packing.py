@@ -57,7 +57,9 @@ class Packing:
 
         ``starts`` (S,) is where each sequence starts there.
         """
-        return np.concatenate([starts[:n] + t for t, n in enumerate(self.running)])
+        rows = starts[self.sequence]
+        rows += np.repeat(np.arange(len(self.running)), self.running)
+        return rows
 
     @property
     def first(self):
@@ -72,7 +74,7 @@ class Packing:
     @cached_property
     def sequence(self):
         """Sequence that each row belongs to, shape (N,)."""
-        return np.concatenate([np.arange(n) for n in self.running])
+        return np.arange(self.n_rows) - np.repeat(self.offsets[:-1], self.running)
 
     @cached_property
     def links(self):
@@ -82,12 +84,12 @@ class Packing:
         steps is the number of sequences that run at the first.
         """
         lags = self.running[:-1]
-        starts = np.flatnonzero(np.diff(lags, prepend=-1)).tolist()
-        links = []
-        for start, stop in zip(starts, [*starts[1:], len(lags)]):
-            first, last, lag = map(int, (*self.offsets[[start + 1, stop + 1]], lags[start]))
-            links.append(Link(slice(first, last), slice(first - lag, last - lag)))
-        return links
+        starts = np.flatnonzero(np.diff(lags, prepend=-1))
+        firsts, lags = self.offsets[starts + 1].tolist(), lags[starts].tolist()
+        return [
+            Link(slice(first, last), slice(first - lag, last - lag))
+            for first, last, lag in zip(firsts, [*firsts[1:], self.n_rows], lags)
+        ]
 
     @cached_property
     def steps(self):
