@@ -24,6 +24,7 @@ import sys
 import warnings
 from collections import defaultdict
 from contextlib import ExitStack
+from copy import copy
 from functools import partial
 from itertools import product
 from time import perf_counter
@@ -114,7 +115,7 @@ class Ours:
 
     def __init__(self, problem, n_threads, stack):
         self.problem = problem
-        model = self.model = problem.model.set_params(n_jobs=n_threads)
+        model = self.model = copy(problem.model).set_params(n_jobs=n_threads)
         network = model._network(problem.size.D, problem.size.K)
         X, y = np.concatenate(problem.X), np.concatenate(problem.y)
         everything = np.arange(len(problem.lengths))

@@ -131,13 +131,19 @@ def shard_map(n_jobs):
 
     BLAS is held to one thread meanwhile: threads of its own would compete with these.
     """
-    n_threads = joblib.effective_n_jobs(n_jobs)
+    n_threads = _n_threads(n_jobs)
     with _controller().limit(limits=1, user_api="blas"):
         if n_threads == 1:
             yield map
         else:
             with ThreadPoolExecutor(n_threads) as pool:
                 yield pool.map
+
+
+def _n_threads(n_jobs):
+    backend, _ = joblib.parallel.get_active_backend()
+    # a worker of joblib's has a share of the cores already
+    return 1 if backend.nesting_level else joblib.effective_n_jobs(n_jobs)
 
 
 @cache

@@ -76,7 +76,8 @@ class SequenceTagger(TaggerMixin, HiddenFeedbackMixin, RecurrentEstimator):
         Whether `fit` continues from the weights of the last fit, in one run whatever `n_init` is.
         The penalty goes on pulling to where that fit had started.
     n_jobs : int, default=None
-        Threads, as joblib counts them. They change the time only, never the result.
+        Threads, as joblib counts them. They change the time only, never the result. In a worker of
+        a parallel search there is one.
     random_state : int, RandomState instance or None, default=None
         Determines the starting weights, the minibatches and what early stopping holds out.
     verbose : int, default=0

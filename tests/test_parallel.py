@@ -1,13 +1,21 @@
 """Searches in several processes give the scores of one, and do not crowd the cores."""
 
+import threading
+
 import joblib
 import pytest
 from numpy.testing import assert_array_equal
 from sklearn.model_selection import GridSearchCV
 from tasks import D, S, T, X, sign_of_sum, sign_so_far
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from sklearn_rnn import OutputFeedbackTagger, SequenceClassifier, SequenceTagger, _sharding
+from sklearn_rnn import (
+    OutputFeedbackTagger,
+    SequenceClassifier,
+    SequenceTagger,
+    _fitting,
+    _sharding,
+)
 
 QUICK = {"max_iter": 100, "tol": 0.05, "n_iter_no_change": 2, "random_state": 0}
 SEARCHED = {
@@ -48,18 +56,32 @@ def test_dask_gives_the_same():
         assert_same(result, scores(layout, None))
 
 
+def blas_threads():
+    return [info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"]
+
+
 def threads(_):
-    """How many threads of BLAS and of shards there are, while an estimator of n_jobs=2 trains."""
-    names = []
+    """Threads of BLAS, and whether shards have others than the caller's, where n_jobs is 2."""
     with _sharding.shard_map(2) as map_:
-        blas = [info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"]
-        names = list(map_(lambda _: 1, range(4)))
-    return max(blas, default=1), joblib.effective_n_jobs(2), sum(names)
+        of_shards = set(map_(lambda _: threading.get_ident(), range(4)))
+        return max(blas_threads(), default=1), of_shards != {threading.get_ident()}
 
 
-def test_workers_do_not_crowd_the_cores():
-    with joblib.parallel_config("loky"):
-        for blas, n_threads, n_done in joblib.Parallel(2)(joblib.delayed(threads)(i) for i in "ab"):
-            assert blas == 1
-            assert n_threads in (1, 2)
-            assert n_done == 4
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_workers_do_not_crowd_the_cores(backend):
+    assert threads(None) == (1, True)
+    with joblib.parallel_config(backend):
+        assert joblib.Parallel(2)(joblib.delayed(threads)(i) for i in "ab") == [(1, False)] * 2
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_blas_gets_its_threads_back_when_training_fails(error, monkeypatch):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(_fitting.FittingMixin, "_run", fail)
+    with threadpool_limits(2, user_api="blas"):
+        before = blas_threads()
+        with pytest.raises(error):
+            SequenceTagger(n_jobs=2).fit(X, sign_so_far(X))
+        assert blas_threads() == before
