@@ -134,7 +134,7 @@ def _log_loss_scorer(classes, y):
     labels = read_step_values(y, sequences, "y")
     place = sequences.place if is_nested(y) else "entry {}".format
     alternative = ", or take another score than log loss, which is infinite there"
-    check_known(labels, classes, place, alternative)
+    check_known(labels, classes, place, alternative=alternative)
     return make_scorer(
         log_loss, greater_is_better=False, response_method="predict_proba", labels=classes
     )
