@@ -7,6 +7,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, is_regressor
 from sklearn.metrics import check_scoring, get_scorer, log_loss, make_scorer
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
 
 from . import metrics
 from ._targets import check_known, is_nested, label_layout, read_step_values, read_step_weight
@@ -81,6 +82,13 @@ def sequence_scorer(scoring, *, sequence_id=None):
         )
     if isinstance(scoring, str) and scoring in _OF_SEQUENCES:
         return _SequenceScorer(scoring, sequence_id)
+    metric = getattr(scoring, "_score_func", scoring)
+    for name, of_sequences in _OF_SEQUENCES.items():
+        if metric is of_sequences:
+            raise ValueError(
+                f"A scorer of {metric.__name__} would see all steps as one sequence. Take "
+                f"sequence_scorer({name!r}), which knows where sequences end."
+            )
     return _StepScorer(scoring)
 
 
@@ -96,6 +104,10 @@ class _StepScorer:
         self._scorer = get_scorer(scoring) if is_name else check_scoring(scoring=scoring)
 
     def __call__(self, estimator, X, y, sample_weight=None, **metadata):
+        if not hasattr(estimator, "classes_"):
+            check_is_fitted(estimator)
+        if y is None:
+            raise ValueError(f"{self!r} needs y, but it is None.")
         scorer = self._scorer
         if self._scoring == "neg_log_loss":
             scorer = _log_loss_scorer(estimator.classes_, y)

@@ -80,7 +80,16 @@ def label_layout(y, name, sequence_ids=None):
     sequence_ids : array-like of shape (N,), optional
         The sequence of each of N labels; without it, they are of one sequence.
     """
+    if depth(y) == 0:
+        raise ValueError(f"{name} must hold the labels of sequences, got {y!r}.")
+    if not len(y):
+        raise ValueError(f"{name} is empty. Pass the labels of at least one sequence.")
     if is_nested(y):
+        if sequence_ids is not None:
+            raise ValueError(
+                f"{name} holds a list for each sequence, so that sequence_ids, which is for a flat "
+                "list of the labels of all sequences, has no meaning. Leave it out."
+            )
         parts = np.asarray(y) if hasattr(y, "columns") else y
         lengths = np.array([len(part) if depth(part) else 1 for part in parts])
         layout, ids = "ragged", None
@@ -89,7 +98,7 @@ def label_layout(y, name, sequence_ids=None):
     else:
         column = column_or_1d(sequence_ids)
         _check_count(column, _num_samples(y), "sequence_ids", "row", name)
-        (lengths, ids), layout = runs(column), "long"
+        (lengths, ids), layout = runs(column, "sequence_ids"), "long"
     return Sequences(np.empty((lengths.sum(), 0)), lengths, layout, ids, name)
 
 
@@ -238,7 +247,8 @@ def class_factors(class_weight, classes, codes, weight):
         return np.divide(
             totals.sum() / present.sum(), totals, out=np.zeros(len(classes)), where=present
         )
-    factors = compute_class_weight(class_weight, classes=classes, y=classes)
+    with only_numbers("class_weight"):
+        factors = compute_class_weight(class_weight, classes=classes, y=classes)
     for label, factor in zip(classes, factors):
         if not 0 <= factor < np.inf:
             raise ValueError(

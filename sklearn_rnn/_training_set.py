@@ -41,8 +41,13 @@ class TrainingSet:
         self.X, self.lengths, self.members = X, lengths, members
         self.with_targets = y.ndim == 2
         starts = np.cumsum(lengths) - lengths
-        of_sequence = np.add.reduceat(weight, starts) if per_step else weight
-        self.target_weight = of_sequence[members].sum()
+        with np.errstate(over="ignore"):
+            of_sequence = np.add.reduceat(weight, starts) if per_step else weight
+            self.target_weight = of_sequence[members].sum()
+        if not np.isfinite(self.target_weight):
+            raise ValueError(
+                "The sum of the weights overflows. Scale sample_weight, or class_weight, down."
+            )
         self.sequence_weight = (of_sequence / lengths if per_step else of_sequence)[members].sum()
         self._pack = partial(pack, X, starts, lengths, per_step, y, weight / self.target_weight)
         raw = [Deferred(self._pack, part) for part in share_out(lengths, members)]

@@ -6,6 +6,7 @@ sequence after the other, and the sequences' lengths. Positions in messages coun
 
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from numbers import Integral
 
 import numpy as np
 from scipy import sparse
@@ -90,10 +91,12 @@ def is_missing(value):
 
 @contextmanager
 def only_numbers(name):
-    """Say of which argument it is that a string could not be made a number."""
+    """Say of which argument it is that NumPy could not make an array of numbers."""
     try:
         yield
     except ValueError as error:
+        if "inhomogeneous" in str(error):
+            raise ValueError(f"{name} holds lists of unequal length.") from None
         if "could not convert" not in str(error):
             raise
         *_, value = str(error).partition(": ")
@@ -102,6 +105,12 @@ def only_numbers(name):
             f"{name} must hold numbers, but holds {value}. Encode strings first, for instance with "
             "sklearn.preprocessing.OneHotEncoder."
         ) from None
+    except TypeError as error:
+        if "argument must be a string" not in str(error):
+            raise
+        raise TypeError(f"{name} must hold numbers: {error}.") from None
+    except OverflowError:
+        raise ValueError(f"{name} holds a number that is too large for a float.") from None
 
 
 def object_array(items):
@@ -139,9 +148,10 @@ def read_sequences(estimator, X, read_table, *, reset):
 
 def read_numbers(estimator, X, read_table, *, reset):
     """What `read_sequences` does but for what is not finite, and for the features `fit` saw."""
-    if isinstance(X, list | tuple) or depth(X) == 1:
-        X = _as_ragged(X)
     with only_numbers("X"):
+        if isinstance(X, list | tuple) or depth(X) == 1:
+            X = _as_ragged(X)
+        _refuse_mask(X, "X")
         if isinstance(X, list):
             sequences = _with_checked_rows(read_ragged(X))
         elif depth(X) > 2:
@@ -171,13 +181,22 @@ def depth(x):
     return len(x.shape) if hasattr(x, "shape") else np.asarray(x).ndim
 
 
+def _refuse_mask(x, name):
+    if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
+        raise ValueError(
+            f"{name} is a masked array, whose mask would be ignored. Leave out the steps that are "
+            "masked, and pass a list of arrays (n_steps, n_features)."
+        )
+
+
 def _as_ragged(X):
     """A list of sequences, or X itself if it is a list of numbers or a nested list of a table."""
     depths = {depth(x) for x in X}
     if depths == {0}:
         return np.asarray(X)
-    if depths == {1} and isinstance(X, list | tuple) and len({len(x) for x in X}) == 1:
-        return np.asarray(X)
+    if depths == {1} and isinstance(X, list | tuple) and not any(map(sparse.issparse, X)):
+        if len({len(x) for x in X}) == 1:
+            return np.asarray(X)
     return list(X)
 
 
@@ -210,6 +229,7 @@ def read_ragged(X):
 def _read_sequence(x, i):
     """One sequence of a ragged X as a 2-D array or sparse matrix."""
     if not sparse.issparse(x):
+        _refuse_mask(x, f"sequence {i} of X")
         try:
             x = np.asarray(x)
         except ValueError:
@@ -309,16 +329,21 @@ def sequence_runs(X, sequence_id):
             "In a 3-D array or a list each entry is a sequence, which scikit-learn's own splitters "
             "keep whole."
         )
-    return runs(split_off_id(as_table(X), sequence_id)[1])
+    column = split_off_id(as_table(X), sequence_id)[1]
+    if not len(column):
+        raise ValueError("X has no rows. Pass at least one.")
+    return runs(column)
 
 
 def as_table(X):
     """X, or what nested lists hold as an array."""
-    return X if hasattr(X, "shape") else np.asarray(X)
+    with only_numbers("X"):
+        return X if hasattr(X, "shape") else np.asarray(X)
 
 
 def position_of_id(X, sequence_id):
     """Position of the column that tells sequences apart; None if it is a level of the index."""
+    check_sequence_id(sequence_id)
     if not isinstance(sequence_id, str):
         if not -X.shape[1] <= sequence_id < X.shape[1]:
             raise ValueError(f"sequence_id={sequence_id}, but X has only {X.shape[1]} columns.")
@@ -334,6 +359,14 @@ def position_of_id(X, sequence_id):
     if sequence_id not in columns:
         raise ValueError(f"X has no column sequence_id={sequence_id!r}. Its columns are {columns}.")
     return columns.index(sequence_id)
+
+
+def check_sequence_id(sequence_id):
+    """Refuse what is neither a name nor a position; True would be taken for 1."""
+    if isinstance(sequence_id, bool) or not isinstance(sequence_id, str | Integral):
+        raise TypeError(
+            f"sequence_id must be the name or the position of a column, got {sequence_id!r}."
+        )
 
 
 def split_off_id(X, sequence_id):
@@ -357,15 +390,15 @@ def insert_column(rows, position, column):
     return np.concatenate(parts, axis=1)
 
 
-def runs(column):
-    """Length and id of each run of equal ids in the column of a long table."""
+def runs(column, name="X"):
+    """Length and id of each run of equal ids in the column of a long table; messages name it."""
     try:
         names, codes = np.unique(column, return_inverse=True)
     except TypeError:
-        _check_present(column)
-        raise TypeError("The sequence ids of X must all be of one type that sorts.") from None
+        _check_present(column, name)
+        raise TypeError(f"The sequence ids of {name} must all be of one type that sorts.") from None
     if is_missing(names[-1]):
-        _check_present(column)
+        _check_present(column, name)
     starts = np.concatenate([[0], np.flatnonzero(np.diff(codes)) + 1])
     order = codes[starts]
     if len(order) > len(names):
@@ -373,17 +406,17 @@ def runs(column):
         again = next(i for i, code in enumerate(order) if code in seen or seen.add(code))
         raise ValueError(
             f"The rows of sequence {shown(names[order[again]])} are not contiguous: it comes again "
-            f"at row {starts[again]} of X. The table was shuffled or cut by row. Sort it by "
+            f"at row {starts[again]} of {name}. The table was shuffled or cut by row. Sort it by "
             "sequence and time, and split it by sequence, with SequenceKFold or train_test_split "
             "of sklearn_rnn.model_selection."
         )
     return np.diff(np.append(starts, len(codes))), names[order]
 
 
-def _check_present(column):
+def _check_present(column, name):
     for row, value in enumerate(column):
         if is_missing(value):
-            raise ValueError(f"The sequence id at row {row} of X is missing. Fill it in.")
+            raise ValueError(f"The sequence id at row {row} of {name} is missing. Fill it in.")
 
 
 def _check_finite(sequences):

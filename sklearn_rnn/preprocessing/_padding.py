@@ -1,10 +1,12 @@
 """Between padded arrays and ragged sequences."""
 
+from numbers import Integral
+
 import numpy as np
 from scipy import sparse
 from sklearn.utils._param_validation import validate_params
 
-from .._validation import is_missing, no_steps, object_array
+from .._validation import depth, is_missing, no_steps, object_array, only_numbers
 
 
 @validate_params(
@@ -46,6 +48,7 @@ def pad(sequences, padding_value=np.nan):
     array([[ 1,  2,  3],
            [ 4, -1, -1]])
     """
+    _check_scalar(padding_value)
     parts = [_read_dense(x, i) for i, x in enumerate(sequences)]
     if not parts:
         raise ValueError("There are no sequences. Pass at least one.")
@@ -65,10 +68,21 @@ def pad(sequences, padding_value=np.nan):
     return padded
 
 
+def _check_scalar(padding_value):
+    if depth(padding_value):
+        raise ValueError(f"padding_value must be a single value, got {padding_value!r}.")
+
+
 def _read_dense(x, i):
     if sparse.issparse(x):
         raise TypeError(f"sequence {i} is sparse and cannot be padded. Use its toarray().")
-    part = np.asarray(x)
+    try:
+        part = np.asarray(x)
+    except ValueError:
+        raise ValueError(
+            f"sequence {i} has steps with different numbers of features. It must be an array "
+            "(n_steps, ...)."
+        ) from None
     if part.ndim == 0:
         raise ValueError(
             f"sequence {i} is a single item, {x!r}. It must be an array (n_steps, ...)."
@@ -82,14 +96,24 @@ def _padded_dtype(parts, padding_value):
     is_text = {part.dtype.kind in "US" for part in parts if part.dtype != object}
     if not is_text:
         return np.dtype(object)
-    if is_text != {isinstance(padding_value, str)}:
-        raise ValueError(
-            f"padding_value={padding_value!r} cannot stand among the values. Strings need a "
-            "string, numbers a number."
-        )
-    if is_text == {True}:
-        padding_value = np.asarray(padding_value)
-    return np.result_type(*[part.dtype for part in parts], padding_value)
+    dtypes = [part.dtype for part in parts]
+    try:
+        if is_text == {isinstance(padding_value, str)}:
+            return np.result_type(*dtypes, _dtype_of(padding_value, dtypes))
+    except TypeError:  # NumPy knows no common type
+        pass
+    raise ValueError(
+        f"padding_value={padding_value!r} cannot stand among the values, of type "
+        f"{dtypes[0].name}. Strings need a string, numbers a number, dates a date."
+    )
+
+
+def _dtype_of(padding_value, dtypes):
+    """What the value makes of the type: a wider one if it is an integer that does not fit."""
+    is_int = isinstance(padding_value, Integral) and not isinstance(padding_value, bool)
+    if is_int and all(dtype.kind in "biu" for dtype in dtypes):
+        return np.min_scalar_type(padding_value)
+    return np.asarray(padding_value) if isinstance(padding_value, str) else padding_value
 
 
 @validate_params(
@@ -140,6 +164,7 @@ def unpad(X, lengths=None, padding_value=np.nan):
     [[[1.0], [2.0]], [[3.0]]]
     """
     X = _read_padded(X)
+    _check_scalar(padding_value)
     lengths = _find_lengths(X, padding_value) if lengths is None else _read_lengths(X, lengths)
     return object_array([x[:length] for x, length in zip(X, lengths)])
 
@@ -172,7 +197,8 @@ def _find_lengths(X, padding_value):
 
 
 def _read_lengths(X, lengths):
-    lengths = np.asarray(lengths)
+    with only_numbers("lengths"):
+        lengths = np.asarray(lengths)
     S, T = X.shape[:2]
     if lengths.shape != (S,) or lengths.dtype.kind not in "iu":
         raise ValueError(f"lengths must hold an integer for each of the {S} sequences of X.")

@@ -12,9 +12,11 @@ from .._targets import read_step_values
 from .._validation import (
     Sequences,
     as_table,
+    check_sequence_id,
     depth,
     insert_column,
     is_missing,
+    only_numbers,
     runs,
     shown,
     split_off_id,
@@ -172,13 +174,19 @@ def to_table(X, *values, sequence_id=0, ids=None, columns=None, library="pandas"
 
 
 def _read_ids(ids, n_sequences):
-    ids = np.arange(n_sequences) if ids is None else np.asarray(ids)
+    if ids is None:
+        return np.arange(n_sequences)
+    given = list(ids)
+    with only_numbers("ids"):
+        ids = np.asarray(ids)
     if ids.shape != (n_sequences,):
         raise ValueError(
             f"ids has shape {ids.shape}, but X has {n_sequences} sequences. Pass one id for each."
         )
-    if any(map(is_missing, ids)):
+    if any(map(is_missing, given)):
         raise ValueError("ids holds a missing value. Pass an id for each sequence.")
+    if len({isinstance(i, str) for i in given}) > 1:
+        raise TypeError("ids mixes strings and numbers. Make them all of one type.")
     try:
         names, counts = np.unique(ids, return_counts=True)
     except TypeError:
@@ -192,6 +200,7 @@ def _read_ids(ids, n_sequences):
 
 
 def _read_position(position, n_features):
+    check_sequence_id(position)
     if not -n_features - 1 <= position <= n_features:
         raise ValueError(
             f"sequence_id={position}, but the table has only {n_features + 1} columns."
@@ -201,6 +210,8 @@ def _read_position(position, n_features):
 
 def _read_columns(columns, n_features, sequence_id):
     names = [f"x{i}" for i in range(n_features)] if columns is None else list(columns)
+    if not all(isinstance(name, str) for name in names):
+        raise TypeError(f"columns must be strings, but is {names}.")
     if len(names) != n_features or len({sequence_id, *names}) <= n_features:
         raise ValueError(
             f"columns must name the {n_features} features of a step, each differently and none "

@@ -1,0 +1,31 @@
+"""How bad input must be refused."""
+
+import re
+
+import numpy as np
+import pytest
+
+# What only NumPy or Python say: none of it tells a user where to look.
+FOREIGN = re.compile(
+    r"could not convert|inhomogeneous|setting an array|could not broadcast|zero-size|unpack"
+    r"|object is not|unhashable|not supported between|np\.\w+\(|must be real|integer is required"
+    r"|out of bounds|positional argument|be broadcast together|be promoted"
+    r"|too large to convert|is ambiguous"
+)
+
+
+def assert_refuses(call, error, words):
+    """The call must fail with an error of this type, and with these words in its message."""
+    with pytest.raises(error) as info:
+        call()
+    message = str(info.value)
+    for word in words:
+        assert word in message
+    assert not FOREIGN.search(message)
+
+
+def put(array, index, value):
+    """A copy with one entry changed."""
+    array = np.array(array, dtype=np.result_type(array, type(value)))
+    array[index] = value
+    return array
