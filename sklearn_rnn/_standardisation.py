@@ -89,10 +89,11 @@ def _moments(parts, name):
 
     ``parts`` are pairs of rows and weights, merged as in Chan, Golub, LeVeque 1983, eq. 2.1.
     """
-    total = n_rows = mean = variance = 0
+    total = n_rows = mean = variance = largest = 0
     with np.errstate(over="ignore", invalid="ignore"):
         for rows, weight in parts:
             n_rows += len(rows)
+            largest = np.maximum(largest, np.abs(rows).max(axis=0))
             of_part = weight.sum()
             if of_part == 0:  # too little beside the others
                 continue
@@ -109,7 +110,8 @@ def _moments(parts, name):
         raise ValueError(
             f"The variance of {name} {np.argmin(np.isfinite(variance))} overflows. Scale it."
         )
-    # what rounding, of the data and of the sum over all rows, leaves of a constant column
+    # what rounding, of the data and of the sum over all rows, leaves of a constant column, or of one
+    # that varies only where there is next to no weight
     eps = 10 * np.finfo(rows.dtype).eps + n_rows * np.finfo(np.float64).eps
     scale = np.sqrt(variance)
-    return mean, np.where(scale <= eps * np.abs(mean), 1.0, scale)
+    return mean, np.where(scale <= eps * largest, 1.0, scale)

@@ -97,18 +97,19 @@ class Monitor:
         return self._best
 
     def __call__(self, w, loss):
-        self.loss_curve.append(loss)
         merit, margin = -loss, self.tol * abs(loss)
-        message = f"Iteration {len(self.loss_curve)}, loss = {loss:.8f}"
+        message = f"Iteration {len(self.loss_curve) + 1}, loss = {loss:.8f}"
         if self.validate is not None:
             merit, margin = self.validate(w), self.tol
             self.validation_scores.append(merit)
             message += f", validation score = {merit:.6f}"
-        if self.verbose:
-            print(message)
         self._n_idle = 0 if merit > self._best + margin else self._n_idle + 1
+        # all is on record before anything is printed, which is where interrupts mostly come
+        self.loss_curve.append(loss)
         if merit > self._best:
             self._best, self.w, self.loss = merit, w, loss
+        if self.verbose:
+            print(message)
         told_to_stop = self.stop is not None and self.stop(w if self.w is None else self.w)
         if told_to_stop or self._n_idle >= self.n_iter_no_change:
             raise StopIteration
