@@ -159,7 +159,8 @@ def minimise(
             callback(now.x.copy(), float(now.fun))
 
     try:
-        with np.errstate(over="ignore", invalid="ignore"):  # `_Guarded` looks for it
+        # `_Guarded` looks for it; L-BFGS ends with an inverse of the curvature, which may be zero
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             result = SOLVERS[solver](objective, w0, max_iter, keep)
     except KeyboardInterrupt:
         warnings.warn(

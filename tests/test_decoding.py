@@ -57,7 +57,7 @@ def pairs(request, monkeypatch):
 
 @pytest.mark.usefixtures("pairs")
 @pytest.mark.parametrize("n_labels", [1, 2, 3, 4])
-@pytest.mark.parametrize("scale", [1.0, 300.0])
+@pytest.mark.parametrize("scale", [1.0, 300.0, 1e4])
 def test_marginals_by_enumeration(scale, n_labels, rng):
     chain = random_chain(rng, n_labels, scale)
     marginals = log_marginals(chain)

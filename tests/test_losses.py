@@ -1,5 +1,7 @@
 """Losses against naive formulas and complex steps."""
 
+from decimal import Decimal, localcontext
+
 import numpy as np
 import pytest
 from derivatives import LOSSES, along, assert_close
@@ -88,3 +90,29 @@ def test_softmax_of_extreme_logits():
     assert_allclose(value, 0.75 * 2e4)
     assert_allclose(gradient, [[0, 0, 0], [-0.75, 0.75, 0]], atol=1e-300)
     assert_allclose(LOSSES["softmax"].hessp(y, Z, weight, np.ones_like(Z)), 0.0, atol=1e-300)
+
+
+def exact(y, Z, weight):
+    """Cross-entropy and its gradient in 60 digits."""
+    with localcontext() as context:
+        context.prec = 60
+        loss, gradient = Decimal(0), []
+        for label, row, w in zip(y.tolist(), Z.tolist(), weight.tolist()):
+            powers = [Decimal(z).exp() for z in row]
+            total = sum(powers)
+            loss += Decimal(w) * (total.ln() - Decimal(row[label]))
+            P = [power / total - (k == label) for k, power in enumerate(powers)]
+            gradient.append([float(Decimal(w) * p) for p in P])
+        return float(loss), np.array(gradient)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e2, 1e4])
+def test_cross_entropy_is_exact_at_logits_of_any_size(scale, rng):
+    y, Z, weight = problem("softmax", rng)
+    Z = scale * np.clip(Z, -1, 1)
+    Z[:, 1] = Z[:, 0] + rng.standard_normal(N)  # not all of them certain
+    value, gradient = LOSSES["softmax"].loss_gradient(y, Z, weight)
+    expected_value, expected = exact(y, Z, weight)
+    assert_allclose(value, expected_value, rtol=1e-14)
+    # probabilities are off by eps of a logit, and of one where they are taken from one
+    assert_allclose(gradient, expected, rtol=4e-16 * scale + 1e-13, atol=4e-16)

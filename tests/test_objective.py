@@ -24,6 +24,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from sklearn_rnn import _sharding
 from sklearn_rnn._objective import Objective
+from sklearn_rnn._parameters import views
 
 ALPHA = 0.1
 
@@ -83,11 +84,12 @@ def test_shards_sum_to_the_whole(name, rng, monkeypatch):
     data, w = random_data(network, rng), random_parameters(network, rng)
     v = rng.standard_normal(len(w))
     results = []
-    for n_sequences in (64, 3, 1):  # an even number of shards
+    # the longest of the six sequences fills more than one share of six
+    for n_sequences, n_shards in ((64, 1), (3, 2), (1, 4)):
         monkeypatch.setattr(_sharding, "SEQUENCES", n_sequences)
         monkeypatch.setattr(_sharding, "FEW_ROWS", 1)
         objective = make_objective(network, data)
-        assert len(objective.shards) == -(-len(LENGTHS) // n_sequences)
+        assert len(objective.shards) == n_shards
         results.append(verbs(objective, w, v))
     for cut_up in results[1:]:
         assert_close(cut_up, results[0], 1e-12)
@@ -176,3 +178,15 @@ def test_overflow_is_told_not_warned_of(rng):
     objective = make_objective(network, random_data(network, rng))
     value, gradient = objective.loss_gradient(np.full(n_parameters(objective.network), 1e100))
     assert not (np.isfinite(value) and np.isfinite(gradient).all())
+
+
+@parametrize_networks
+def test_gradients_are_right_at_logits_of_ten_thousand(name, rng):
+    network = NETWORKS[name]()
+    data, w = random_data(network, rng), random_parameters(network, rng)
+    p = views(w, network.shapes)
+    objective = make_objective(network, data)
+    (shard,) = objective.shards
+    p["W_out"] *= 1e4 / np.abs(network.forward(p, shard)[0]).max()
+    assert np.abs(network.forward(p, shard)[0]).max() > 1e3
+    assert_gradient(objective.loss_gradient, w, rng)

@@ -31,3 +31,11 @@ def test_who_speaks_when(tagger):
         tagger.set_params(random_state=seed).fit(X, y).score(X_test, y_test) for seed in (0, 1)
     ]
     assert np.mean(scores) >= 0.93
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_single_precision_reaches_the_loss_of_double_precision(seed):
+    X, y = load_japanese_vowels(subset="train", return_X_y=True)
+    classifier = SequenceClassifier(random_state=seed, tol=1e-3)
+    double = classifier.fit(X, y).loss_
+    assert classifier.fit([x.astype(np.float32) for x in X], y).loss_ < 1.01 * double
