@@ -110,7 +110,7 @@ def _moments(parts, name):
         raise ValueError(
             f"The variance of {name} {np.argmin(np.isfinite(variance))} overflows. Scale it."
         )
-    # what rounding, of the data and of the sum over all rows, leaves of a constant column, or of one
+    # what rounding, of the data and of the sum over all rows, leaves of a constant column; or one
     # that varies only where there is next to no weight
     eps = 10 * np.finfo(rows.dtype).eps + n_rows * np.finfo(np.float64).eps
     scale = np.sqrt(variance)

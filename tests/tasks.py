@@ -54,6 +54,9 @@ TASKS = {
     "free running": (OutputFeedbackTagger(teacher_forcing=False, **QUICK), previous_sign, 0.8),
 }
 LABELLED = [name for name in TASKS if not name.startswith("regressor")]
+# Adam runs through all its epochs, which are hundreds for so few sequences.
+SOLVERS = {"lbfgs": {"solver": "lbfgs"}, "adam": {"solver": "adam", "max_iter": 6}}
+of_each_solver = pytest.mark.parametrize("solver", SOLVERS.values(), ids=SOLVERS)
 of_each_task = pytest.mark.parametrize("name", TASKS)
 of_each_labelled_task = pytest.mark.parametrize("name", LABELLED)
 

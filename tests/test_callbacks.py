@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from tasks import TASKS, D, S, T, X, fitted, of_each_task, sign_of_sum, state
+from tasks import TASKS, D, S, T, X, fitted, of_each_solver, of_each_task, sign_of_sum, state
 
 from sklearn_rnn import SequenceClassifier
 
@@ -53,17 +53,17 @@ def callback():
 
 
 @of_each_task
-@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+@of_each_solver
 def test_callback_hears_of_every_iteration(name, solver, callback):
     estimator, label, _ = TASKS[name]
     recorder = Recorder()
-    estimator = clone(estimator).set_params(solver=solver, max_iter=200, tol=0.01)
+    estimator = clone(estimator).set_params(**{"max_iter": 200, "tol": 0.01} | solver)
     plain = state(clone(estimator).fit(X, label(X)))
     estimator.set_callbacks(recorder).fit(X, label(X))
     assert state(estimator) == plain
     assert recorder.calls == ["setup", "begin", "end", "teardown"]
     assert recorder.n_iterations == estimator.n_iter_
-    assert recorder.max_subtasks == 200
+    assert recorder.max_subtasks == estimator.max_iter
     assert state(recorder.fitted) == plain
     assert not [name for name in vars(estimator) if name.startswith("_callback")]
 

@@ -64,9 +64,9 @@ def expected_failures(estimator):
     [
         SequenceClassifier(),
         SequenceClassifier(4, bidirectional=True, pooling="last", **QUICK),
-        SequenceClassifier(4, solver="adam", max_iter=10),
-        SequenceRegressor(),
-        SequenceRegressor((6, 4)),
+        SequenceClassifier(4, solver="adam", max_iter=5),
+        SequenceRegressor(max_iter=100),
+        SequenceRegressor((6, 4), max_iter=60),
         SequenceTagger(),
         SequenceTagger((4, 3), bidirectional=True, **QUICK),
         OutputFeedbackTagger(),

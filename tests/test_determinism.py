@@ -11,12 +11,12 @@ import sys
 import pytest
 from tasks import TASKS, fitted, state
 
-SOLVERS = ["lbfgs", "adam", "trust-ncg"]
 IN_ANOTHER_PROCESS = "import test_determinism; print(*test_determinism.states())"
 
 
 def states():
-    return [state(fitted(name, solver=s, max_iter=2)) for name in TASKS for s in SOLVERS]
+    solvers = ["lbfgs", "adam", "trust-ncg"]
+    return [state(fitted(name, solver=s, max_iter=2)) for name in TASKS for s in solvers]
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

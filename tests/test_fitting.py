@@ -19,6 +19,7 @@ from tasks import (
     T,
     X,
     fitted,
+    of_each_solver,
     of_each_task,
     outputs,
     ragged,
@@ -55,9 +56,9 @@ def stop_at(monkeypatch, iteration, error):
 
 
 @of_each_task
-@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+@of_each_solver
 def test_early_stopping_keeps_the_best_weights(name, solver, monkeypatch):
-    parameters = {"early_stopping": True, "validation_fraction": 0.2, "solver": solver}
+    parameters = {"early_stopping": True, "validation_fraction": 0.2, **solver}
     estimator = fitted(name, **parameters)
     scores = estimator.validation_scores_
     assert len(scores) == estimator.n_iter_ == len(estimator.loss_curve_)
@@ -122,12 +123,12 @@ def test_all_epochs_of_adam_are_no_lack_of_convergence(name):
 
 
 @of_each_task
-@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+@of_each_solver
 def test_interrupt_keeps_the_best_weights(name, solver, monkeypatch):
-    curve = fitted(name, solver=solver).loss_curve_[:4]
+    curve = fitted(name, **solver).loss_curve_[:4]
     stop_at(monkeypatch, 4, KeyboardInterrupt)
     with pytest.warns(UserWarning, match="interrupted after 4 iterations"):
-        estimator = fitted(name, solver=solver)
+        estimator = fitted(name, **solver)
     assert estimator.loss_curve_ == curve
     assert estimator.loss_ == min(curve)
     assert estimator.score(X, TASKS[name][1](X)) > 0.5
@@ -171,6 +172,7 @@ def test_quiet_by_default(capsys):
 
 
 def test_auto_goes_by_the_number_of_distinct_sequences(monkeypatch):
+    monkeypatch.setattr(_training, "ADAM_SEQUENCES", 10 * S)
     adam, lbfgs = (state(fitted("classifier", solver=solver)) for solver in ("adam", "lbfgs"))
     monkeypatch.setattr(_training, "MANY", S)
     assert state(fitted("classifier", solver="auto")) == adam
@@ -273,9 +275,9 @@ def test_penalty_holds_hidden_weights_to_the_start(name, start, solver):
 
 @of_each_task
 @pytest.mark.parametrize("early_stopping", [False, True])
-@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+@of_each_solver
 def test_n_init_keeps_the_best(name, solver, early_stopping, monkeypatch):
-    parameters = {"solver": solver, "early_stopping": early_stopping}
+    parameters = {**solver, "early_stopping": early_stopping}
     drawn = []
     plain = RecurrentEstimator._seeds
 

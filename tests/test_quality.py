@@ -27,10 +27,7 @@ def test_speakers_of_japanese_vowels():
 def test_who_speaks_when(tagger):
     X, y = make_conversations(150, subset="train", random_state=0)
     X_test, y_test = make_conversations(100, subset="test", random_state=1)
-    scores = [
-        tagger.set_params(random_state=seed).fit(X, y).score(X_test, y_test) for seed in (0, 1)
-    ]
-    assert np.mean(scores) >= 0.93
+    assert tagger.set_params(random_state=0).fit(X, y).score(X_test, y_test) >= 0.93
 
 
 @pytest.mark.parametrize("seed", [0, 1])

@@ -5,7 +5,7 @@ import tracemalloc
 
 from benchmarks.soak import growth, soak
 
-ROUNDS = 40
+ROUNDS = 24
 
 
 def test_memory_stays_flat_and_no_thread_is_left():
@@ -15,6 +15,6 @@ def test_memory_stays_flat_and_no_thread_is_left():
         samples = soak(lambda number: number == ROUNDS)
     finally:
         tracemalloc.stop()
-    # what is kept of each round would be kept twenty times from the second quarter to the last
+    # what is kept of each round would be kept twelve times from the second quarter to the last
     assert growth(samples).traced < 0.1
     assert samples[-1].threads == n_threads
