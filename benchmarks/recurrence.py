@@ -12,9 +12,10 @@ For each size, precision and kind of lengths, on one thread and on two, these ta
   memory that is there already. They are the floor.
 
 Times are medians over the turns, in milliseconds; ratios are medians of the ratios within a turn,
-with their quartiles. JAX and PyTorch are left out where they are not installed. The last tables
-tell how the time grows with the number of sequences and steps, what ragged sequences cost, and
-what the README quotes. `--sizes 0 1` and `--turns 3` give a quick look.
+with their quartiles. JAX and PyTorch are left out where they are not installed. Then, for each
+number of threads, come the geometric means over precisions and lengths, size by size, which the
+README quotes; how the time grows with the number of sequences and steps; and what ragged sequences
+cost. `--sizes 0 1` and `--turns 3` give a quick look.
 """
 
 import argparse
@@ -348,6 +349,21 @@ def comparison(arguments):
                 f"\n{other} / ours: geometric mean {geometric_mean(values):.2f}, "
                 f"least {min(values):.2f}, greatest {max(values):.2f}"
             )
+    summary(ratios, arguments.sizes)
+
+
+def summary(ratios, sizes):
+    """Geometric means over precisions and lengths, a row a size; the last row is over all sizes."""
+    columns = [key for key in ratios if key[1] != "products"]
+    rows = [
+        [f"{SIZES[i]}", *(geometric_mean([r for j, r in ratios[key] if j == i]) for key in columns)]
+        for i in sizes
+    ]
+    rows.append(["all", *(geometric_mean([r for _, r in ratios[key]]) for key in columns)])
+    print("\nTimes that others take for what takes us 1: geometric means\n")
+    header = [f"{operation}: {other}" for operation, other in columns]
+    cells = [[row[0], *(f"{value:.2f}" for value in row[1:])] for row in rows]
+    print_table(["S×T×D×H×K", *header], cells)
 
 
 def growth(arguments):
