@@ -219,7 +219,7 @@ class HiddenFeedback:
         gradients = {"W_out": cross_product(cache.features, dZ), "c": column_sums(dZ)}
         D = rows_times(dZ, p["W_out"].T.copy(), empty) if self.layers else None
         if cache.pooled is not None:
-            D = cache.pooled.pull(D)
+            D = cache.pooled.pull(D, empty)
         for i, layer in reversed(list(enumerate(self.layers))):
             X, A = cache.states[i : i + 2]
             of_layer = layer.vjp(_layer(p, layer, i), X, A, cache.packing, D)

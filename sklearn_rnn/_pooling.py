@@ -93,10 +93,11 @@ class Pooled:
         """Pool A (N, H) into (S, H * number of pools)."""
         return np.hstack([pool.push(A) for pool in self.pools])
 
-    def pull(self, dQ):
-        """Spread dQ (S, H * number of pools) over the rows (N, H)."""
+    def pull(self, dQ, empty=np.empty):
+        """Spread dQ (S, H * number of pools) over the rows (N, H), which go where `empty` says."""
         parts = np.split(dQ, len(self.pools), axis=1)
-        dA = np.zeros((self.n_rows, parts[0].shape[1]), dtype=dQ.dtype)
+        dA = empty((self.n_rows, parts[0].shape[1]), dQ.dtype)
+        dA.fill(0)
         for pool, part in zip(self.pools, parts):
             pool.pull(part, dA)
         return dA

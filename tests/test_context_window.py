@@ -159,40 +159,12 @@ def test_input_is_not_modified():
     assert_array_equal(x, PARTS[0])
 
 
-BAD = {
-    "shuffled": (ContextWindow(sequence_id=0), np.c_[[1, 2, 1], ROWS[:3]], ["not contiguous"]),
-    "no such column": (ContextWindow(sequence_id="who"), ROWS, ["'who'", "DataFrame"]),
-    "strings": (ContextWindow(), [[["a"], ["b"]]], ["holds 'a'", "Encode"]),
-    "no steps": (ContextWindow(), [ROWS, ROWS[:0]], ["sequence 1", "no steps"]),
-    "negative": (ContextWindow(before=-1), PARTS, ["'before'", "[0, inf)"]),
-}
-
-
-@pytest.mark.parametrize("name", BAD)
-def test_bad_input_is_refused(name):
-    window, X, words = BAD[name]
-    with pytest.raises(ValueError) as refusal:
-        window.fit(X)
-    assert [word for word in words if word not in str(refusal.value)] == []
-
-
 def test_a_fit_that_fails_changes_nothing():
     window = ContextWindow(sequence_id="who").fit(frame())
     before = dict(vars(window))
     with pytest.raises(ValueError, match="not contiguous"):
         window.fit(frame().rename(columns={"p": "r"}).iloc[[0, 3, 1]])
     assert vars(window) == before
-
-
-def test_other_features_than_fit_saw():
-    window = ContextWindow().fit(PARTS)
-    with pytest.raises(ValueError, match="X has 3 features at each step, but fit saw 2"):
-        window.transform([np.ones((2, 3))])
-
-
-def test_sequences_do_not_go_into_a_frame():
-    with pytest.raises(ValueError, match="set_output\\(transform='default'\\)"):
-        ContextWindow().set_output(transform="pandas").fit_transform(PARTS)
 
 
 def test_after_a_transformer_of_tokens():

@@ -110,10 +110,13 @@ def _padded_dtype(parts, padding_value):
 
 def _dtype_of(padding_value, dtypes):
     """What the value makes of the type: a wider one if it is an integer that does not fit."""
-    is_int = isinstance(padding_value, Integral) and not isinstance(padding_value, bool)
-    if is_int and all(dtype.kind in "biu" for dtype in dtypes):
-        return np.min_scalar_type(padding_value)
-    return np.asarray(padding_value) if isinstance(padding_value, str) else padding_value
+    if isinstance(padding_value, str):
+        return np.asarray(padding_value)
+    common = np.result_type(*dtypes)
+    if common.kind in "iu" and isinstance(padding_value, Integral):
+        if not np.iinfo(common).min <= padding_value <= np.iinfo(common).max:
+            return np.min_scalar_type(padding_value)
+    return padding_value
 
 
 @validate_params(
