@@ -6,6 +6,7 @@ a few rows at a time, so that they stay in the cache and memory grows with N K a
 """
 
 from collections.abc import Iterator
+from functools import cache
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -81,6 +82,14 @@ def log_marginals(chain: Chain) -> np.ndarray:
     return log_alpha
 
 
+@cache
+def _floor(K, dtype):
+    """Sums of K terms below it have lost digits."""
+    limits = np.finfo(dtype)
+    # what underflows is less than `tiny` in each of the K terms and of their factors
+    return 4 * K * limits.tiny / limits.eps
+
+
 @np.errstate(divide="ignore", under="ignore")
 def pass_on(log_alpha, alpha, Z):
     """One step of the forward recursion: log alpha and alpha (n, K) from those of the step before.
@@ -88,9 +97,7 @@ def pass_on(log_alpha, alpha, Z):
     The sum runs over probabilities, which is quick; where one comes so near to underflow that
     digits are lost, it runs over logarithms. The logits Z (n, K, K) of the tables are overwritten.
     """
-    K, limits = Z.shape[-1], np.finfo(Z.dtype)
-    # what underflows is less than `tiny` in each of the K terms and of their factors
-    floor = 4 * K * limits.tiny / limits.eps
+    floor = _floor(Z.shape[-1], Z.dtype)
     Z -= Z.max(axis=2, keepdims=True)
     E = np.exp(Z)
     total = E.sum(axis=2)

@@ -98,7 +98,8 @@ class FreeRunningRules:
         return p["W_fb"][-1]
 
     def advance(self, p, state, X):
-        A = self.network.without_feedback(p, X)
+        A = X @ p["W_in0"]
+        A += p["b0"]
         A += state
         output = softmax(self.network.logits(p, A))
         return output, output @ p["W_fb"][:-1]
@@ -114,7 +115,8 @@ class TeacherForcedRules:
         return None
 
     def advance(self, p, state, X):
-        A = self.network.without_feedback(p, X)
+        A = X @ p["W_in0"]
+        A += p["b0"]
         if state is None:
             log_alpha = log_softmax(self.network.logits(p, A + p["W_fb"][-1]))
             alpha = np.exp(log_alpha)
