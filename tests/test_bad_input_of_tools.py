@@ -206,7 +206,11 @@ TRANSFORMERS = {
         ["tables only", "set_output(transform='default')"],
     ),
     "nothing": (lambda: PerStepTransformer(None).fit(X), ValueError, ["transformer", "None"]),
-    "a class": (lambda: PerStepTransformer(StandardScaler).fit(X), TypeError, ["instance"]),
+    "a class": (
+        lambda: PerStepTransformer(StandardScaler).fit(X),
+        TypeError,
+        ["instance", "Scaler()"],
+    ),
     "a tagger": (lambda: PerStepTransformer(TAGGER).fit(X), ValueError, ["'transform'"]),
     "no sequences": (scaler([]), ValueError, ["no sequences"]),
     "no steps": (scaler([X[0], X[1, :0]]), ValueError, ["sequence 1", "no steps", "Leave it out"]),

@@ -258,6 +258,8 @@ def test_alpha_is_divided_by_the_weight_of_the_sequences(name, weighted, monkeyp
     assert_allclose(alphas, 0.3 / total)
 
 
+# it is told from what is left of the weights, wherever L-BFGS stops
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("name, start", [("classifier", RESERVOIR), ("tagger", SMALL)])
 @pytest.mark.parametrize("solver", ["lbfgs", "adam"])
 def test_penalty_holds_hidden_weights_to_the_start(name, start, solver):
@@ -267,7 +269,8 @@ def test_penalty_holds_hidden_weights_to_the_start(name, start, solver):
     # these are not folded with the units of the features
     assert_allclose(estimator.recurrent_weights_[0], p["W_rec0"][0], atol=1e-3)
     assert_allclose(estimator.output_weights_, 0, atol=1e-2)
-    assert abs(fitted(name, solver=solver).recurrent_weights_[0] - p["W_rec0"][0]).max() > 0.03
+    free = fitted(name, solver=solver, max_iter=60)
+    assert abs(free.recurrent_weights_[0] - p["W_rec0"][0]).max() > 0.03
 
 
 # Restarts

@@ -253,6 +253,11 @@ class PerStepTransformer(
     def _fit(self, X, y, sample_weight, method):
         """The steps of X, and what the method of a clone that is kept gives for them."""
         self._validate_params()
+        if isinstance(self.transformer, type):
+            raise TypeError(
+                f"transformer must be an instance, such as {self.transformer.__name__}(), not a "
+                "class."
+            )
         steps = self._read(X)
         transformer = clone(self.transformer)
         parameters = {}
