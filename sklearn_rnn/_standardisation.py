@@ -93,7 +93,8 @@ def _moments(parts, name):
     with np.errstate(over="ignore", invalid="ignore"):
         for rows, weight in parts:
             n_rows += len(rows)
-            largest = np.maximum(largest, np.abs(rows).max(axis=0))
+            counts = (weight > 0)[:, None]
+            largest = np.maximum(largest, np.abs(rows).max(axis=0, where=counts, initial=0))
             of_part = weight.sum()
             if of_part == 0:  # too little beside the others
                 continue

@@ -210,6 +210,16 @@ def test_adam_never_ends_in_what_is_not_finite(kind, activation, size):
 # The start
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_no_curvature_is_nothing_to_warn_of():
+    # scipy's L-BFGS divides by it when it has done
+    X_flat = [np.array([[8.6e36], [2e-120]]), np.array([[1.8e47], [2.6e-73]])]
+    tagger = OutputFeedbackTagger(1, "identity", teacher_forcing=False, alpha=0.0, max_iter=2)
+    tagger.set_params(random_state=0, solver="lbfgs")
+    tagger.fit(X_flat, [[0, 4], [1, 2]], [[0, 1], [0, 3]])  # warnings are errors
+    assert np.isfinite(tagger.output_weights_).all()
+
+
 @pytest.mark.parametrize("solver, n_fits", [("lbfgs", 1), ("trust-ncg", 1), ("adam", 0)])
 @pytest.mark.parametrize("name", ["classifier", "regressor", "tagger", "teacher forcing"])
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

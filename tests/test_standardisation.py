@@ -9,6 +9,7 @@ from derivatives import (
     D,
     K,
     assert_close,
+    cut,
     is_per_step,
     make_shards,
     random_data,
@@ -171,8 +172,16 @@ def test_rows_without_weight_do_not_count(name, rng):
     network = NETWORKS[name]()
     X, y, weight = data_off_scale(network, rng, "squared")
     scaling = scaling_of(make_shards(network, X, y, weight), network, "squared")
-    X[step_weights(network, weight) == 0] = 1e3
-    y[weight == 0] = 1e3
+    X[step_weights(network, weight) == 0] = 1e20
+    y[weight == 0] = 1e20
     again = scaling_of(make_shards(network, X, y, weight), network, "squared")
     for before, after in zip(vars(scaling).values(), vars(again).values()):
         assert_array_equal(after, before)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_column_that_varies_only_where_there_is_no_weight_keeps_its_scale(dtype):
+    X = np.array([[0.0, 1.0], [0.0, 2.0], [1.0, 3.0]], dtype=dtype)
+    shards = cut(X, np.array([1, 1, 1]), True, np.zeros(3, int), np.array([0.5, 0.5, 1e-120]))
+    scaling = standardisation(shards, 2, True, False)
+    assert_allclose(scaling.x_scale, [1.0, 0.5], rtol=1e-12)
