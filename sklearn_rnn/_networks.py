@@ -54,14 +54,14 @@ class Network(Protocol):
     def jvp(self, p: Parameters, cache: Any, v: Parameters) -> np.ndarray:
         """J v for a direction v."""
 
-    def infer(self, p: Parameters, shard: Shard, empty=np.empty) -> np.ndarray:
+    def infer(self, p: Parameters, shard: Shard) -> np.ndarray:
         """The logits to predict from."""
 
 
 @QUIET
-def infer(network, p, shard, link=None, empty=np.empty):
+def infer(network, p, shard, link=None):
     """Logits to predict from, or what the link makes of them; NaN where they overflow."""
-    Z = network.infer(p, shard, empty)
+    Z = network.infer(p, shard)
     if not np.isfinite(Z.sum()):
         Z[~np.isfinite(Z)] = np.nan
     return Z if link is None else link(Z)
@@ -212,8 +212,8 @@ class HiddenFeedback:
         Z += p["c"]
         return Z, _HiddenCache(shard.packing, states, pooled, features)
 
-    def infer(self, p, shard, empty=np.empty):
-        return self.forward(p, shard, empty)[0]
+    def infer(self, p, shard):
+        return self.forward(p, shard)[0]
 
     def vjp(self, p, cache, dZ, empty=np.empty):
         gradients = {"W_out": cross_product(cache.features, dZ), "c": column_sums(dZ)}

@@ -148,7 +148,7 @@ class TeacherForced(_OutputFeedback):
     def jvp(self, p, cache, v):
         return self._forward_tangent(p, cache, v, self._direct(cache, v), slice(None))
 
-    def infer(self, p, shard, empty=np.empty):
+    def infer(self, p, shard):
         """Log-marginals, which are logits of themselves."""
         return log_marginals(_LabelChain(self, p, shard))
 
@@ -195,8 +195,8 @@ class FreeRunning(_OutputFeedback):
             Z[now] = self._activate(p, A[now], [A_i[now] for A_i in above])
         return Z, _OutputCache(packing, [shard.X, A, *above], feedback, Z)
 
-    def infer(self, p, shard, empty=np.empty):
-        return self.forward(p, shard, empty)[0]
+    def infer(self, p, shard):
+        return self.forward(p, shard)[0]
 
     def decode(self, p, shard, decoding):
         """As of `TeacherForced`; given x, the labels are independent, and all decodings agree."""

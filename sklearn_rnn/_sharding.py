@@ -137,28 +137,23 @@ def shard_map(n_jobs):
         if n_threads == 1:
             yield map
         else:
-            with ThreadPoolExecutor(n_threads, initializer=_Apart(n_threads)) as pool:
+            apart = {"initializer": _keep_apart, "initargs": (count(), n_threads)}
+            with ThreadPoolExecutor(n_threads, **apart) as pool:
                 # one shard alone is quicker where it is
                 yield lambda f, *parts: (map if len(parts[0]) == 1 else pool.map)(f, *parts)
 
 
-class _Apart:
-    """Called once by each thread of a pool: keeps it to cores of its own.
+def _keep_apart(numbers, n_threads):
+    """Keep the calling thread, one of a pool, to cores of its own.
 
     The threads wake each other hundreds of times for each shard, as they hand over Python's lock.
     Linux takes what wakes each other for best kept together, and puts them on one core.
     """
-
-    def __init__(self, n_threads):
-        self.n_threads = n_threads
-        self.number = count()
-
-    def __call__(self):
-        number = next(self.number)
-        if hasattr(os, "sched_setaffinity"):
-            cores = sorted(os.sched_getaffinity(0))
-            with suppress(OSError):  # of none, or where it is forbidden
-                os.sched_setaffinity(0, cores[number :: self.n_threads])
+    number = next(numbers)
+    if hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        with suppress(OSError):  # of none, or where it is forbidden
+            os.sched_setaffinity(0, cores[number::n_threads])
 
 
 def _n_threads(n_jobs):

@@ -90,7 +90,11 @@ class HiddenFeedbackRules:
 
 @dataclass(frozen=True)
 class FreeRunningRules:
-    """Pattern 3 where the output itself feeds back: the state is its part in the first layer."""
+    """Pattern 3 where the output itself feeds back: the state is its part in the first layer.
+
+    Here as below, x W_in + b is written out: what a network does to have it quickly of many rows
+    takes longer than the product of one.
+    """
 
     network: FreeRunning
 

@@ -1,9 +1,17 @@
-"""How bad input must be refused."""
+"""How bad input must be refused, and the good data that bad ones are made of."""
 
 import re
 
 import numpy as np
 import pytest
+
+S, T, D = 6, 4, 3
+X = np.random.default_rng(0).normal(size=(S, T, D))
+Y = np.arange(S) % 2
+Y_STEPS = (X[..., 0] > 0).astype(int)
+IDS = np.repeat([7, -3, 5, 2, 9, 4], T)
+ROWS = X.reshape(-1, D)
+LONG = np.c_[IDS, ROWS]
 
 # What only NumPy or Python say: none of it tells a user where to look.
 FOREIGN = re.compile(

@@ -1,9 +1,13 @@
-"""Small tasks that the tests of the estimators share: what there is to learn, and by whom."""
+"""What the tests of the estimators share: small tasks, who is to learn them, what a process has."""
+
+import os
+import sys
 
 import joblib
 import numpy as np
 import pytest
 from sklearn.base import clone
+from threadpoolctl import threadpool_info
 
 from sklearn_rnn import (
     OutputFeedbackTagger,
@@ -82,3 +86,14 @@ def ragged(X):
 
 def state(estimator):
     return joblib.hash({name: v for name, v in vars(estimator).items() if name.endswith("_")})
+
+
+def blas_threads():
+    """How many threads each BLAS in this process may have."""
+    return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+
+def environment(**more):
+    """The variables of a process that is to import what this one can."""
+    path = os.pathsep.join(path for path in sys.path if path)
+    return os.environ | {"PYTHONPATH": path} | more

@@ -3,7 +3,7 @@
 import joblib
 import numpy as np
 import pytest
-from refusals import assert_refuses, put
+from refusals import IDS, LONG, ROWS, Y_STEPS, D, S, T, X, Y, assert_refuses, put
 from scipy import sparse
 from sklearn.base import clone
 
@@ -15,13 +15,6 @@ from sklearn_rnn import (
 )
 from sklearn_rnn._validation import object_array
 
-S, T, D = 6, 4, 3
-X = np.random.default_rng(0).normal(size=(S, T, D))
-Y = np.arange(S) % 2
-Y_STEPS = (X[..., 0] > 0).astype(int)
-IDS = np.repeat([7, -3, 5, 2, 9, 4], T)
-ROWS = X.reshape(-1, D)
-LONG = np.c_[IDS, ROWS]
 WIDE = X.reshape(S, -1)
 
 QUICK = {"hidden_layer_sizes": 4, "random_state": 0, "tol": 1e-2, "n_iter_no_change": 2}

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from refusals import assert_refuses, put
+from refusals import LONG, Y_STEPS, S, T, X, Y, assert_refuses, put
 from scipy import sparse
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import CountVectorizer
@@ -27,11 +27,6 @@ from sklearn_rnn.preprocessing import (
     unpad,
 )
 
-S, T, D = 6, 4, 3
-X = np.random.default_rng(0).normal(size=(S, T, D))
-Y = np.arange(S) % 2
-Y_STEPS = (X[..., 0] > 0).astype(int)
-LONG = np.c_[np.repeat([7, -3, 5, 2, 9, 4], T), X.reshape(-1, D)]
 SHUFFLED = LONG[[0, 4, 1]]
 NO_ID = put(LONG, (3, 0), np.nan)
 DATES = [np.array(["2020-01-01"] * n, "M8[D]") for n in (1, 2)]

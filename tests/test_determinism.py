@@ -4,12 +4,11 @@ That n_jobs, layouts and saving change nothing is in test_estimators.py, common_
 test_persistence.py.
 """
 
-import os
 import subprocess
 import sys
 
 import pytest
-from tasks import TASKS, fitted, state
+from tasks import TASKS, environment, fitted, state
 
 IN_ANOTHER_PROCESS = "import test_determinism; print(*test_determinism.states())"
 
@@ -22,16 +21,12 @@ def states():
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_processes_agree():
     """Whatever strings hash to there, and however many threads BLAS may have."""
-    more = {
-        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-        "PYTHONHASHSEED": "1",
-        "PYTHONWARNINGS": "ignore",
-    }
     others = []
     for n_threads in ("1", "2"):
-        more |= dict.fromkeys(["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"], n_threads)
+        threads = dict.fromkeys(["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"], n_threads)
+        variables = environment(PYTHONHASHSEED="1", PYTHONWARNINGS="ignore", **threads)
         command = [sys.executable, "-c", IN_ANOTHER_PROCESS]
-        others.append(subprocess.Popen(command, env=os.environ | more, stdout=subprocess.PIPE))
+        others.append(subprocess.Popen(command, env=variables, stdout=subprocess.PIPE))
     here = states()
     for other in others:
         printed, _ = other.communicate()

@@ -17,7 +17,7 @@ from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
-from tasks import TASKS, X_TEST, X, fitted, of_each_task, outputs, state
+from tasks import TASKS, X_TEST, X, environment, fitted, of_each_task, outputs, state
 
 from sklearn_rnn import (
     SequenceClassifier,
@@ -146,10 +146,9 @@ print("fitted", estimator.n_iter_)
     ],
 )
 def test_a_signal_ends_training_with_the_best_weights(name, solver, n_jobs, iteration):
-    path = os.pathsep.join(path for path in sys.path if path)
     process = subprocess.Popen(
         [sys.executable, "-c", INTERRUPTED, name, solver, n_jobs],
-        env=os.environ | {"PYTHONPATH": path},
+        env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -6,8 +6,8 @@ import joblib
 import pytest
 from numpy.testing import assert_array_equal
 from sklearn.model_selection import GridSearchCV
-from tasks import D, S, T, X, sign_of_sum, sign_so_far
-from threadpoolctl import threadpool_info, threadpool_limits
+from tasks import D, S, T, X, blas_threads, sign_of_sum, sign_so_far
+from threadpoolctl import threadpool_limits
 
 from sklearn_rnn import (
     OutputFeedbackTagger,
@@ -54,10 +54,6 @@ def test_dask_gives_the_same():
             results = {layout: scores(layout, 2) for layout in SEARCHED}
     for layout, result in results.items():
         assert_same(result, scores(layout, None))
-
-
-def blas_threads():
-    return [info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"]
 
 
 def threads(_):

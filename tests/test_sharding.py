@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from scipy import sparse
-from threadpoolctl import threadpool_info, threadpool_limits
+from tasks import blas_threads
+from threadpoolctl import threadpool_limits
 
 from sklearn_rnn import _sharding
 from sklearn_rnn._sharding import Deferred, pack, shard_map, share_out
@@ -139,10 +140,6 @@ def test_pack(per_step):
     assert_array_equal(shard.targets, rows if per_step else [3, 1, 2])
     assert_array_equal(shard.y, shard.targets)
     assert_array_equal(shard.weight, shard.targets + 0.5)
-
-
-def blas_threads():
-    return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
 
 
 @pytest.fixture
