@@ -12,8 +12,10 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from . import _targets
+from ._arrays import shown
 from ._callbacks import CallbackSupportMixin, Progress, with_callbacks
 from ._cells import CELLS
+from ._constraints import COUNT, JOBS, NOT_NEGATIVE
 from ._fitting import FittingMixin
 from ._losses import SoftmaxCrossEntropy
 from ._networks import QUIET, HiddenFeedback, infer
@@ -33,18 +35,18 @@ class RecurrentEstimator(FittingMixin, StreamingMixin, CallbackSupportMixin, Bas
     """
 
     _parameter_constraints = {
-        "hidden_layer_sizes": [Interval(Integral, 1, None, closed="left"), "array-like"],
+        "hidden_layer_sizes": [COUNT, tuple, list, np.ndarray],
         "activation": [StrOptions(set(CELLS))],
         "solver": [StrOptions({"auto", *SOLVERS})],
-        "alpha": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left"), None],
-        "tol": [Interval(Real, 0, None, closed="left")],
+        "alpha": [NOT_NEGATIVE],
+        "max_iter": [COUNT, None],
+        "tol": [NOT_NEGATIVE],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "n_iter_no_change": [COUNT],
+        "n_init": [COUNT],
         "warm_start": ["boolean"],
-        "n_jobs": [Integral, None],
+        "n_jobs": [*JOBS, None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -61,12 +63,10 @@ class RecurrentEstimator(FittingMixin, StreamingMixin, CallbackSupportMixin, Bas
         """`hidden_layer_sizes` as a tuple of int."""
         sizes = self.hidden_layer_sizes
         sizes = (sizes,) if isinstance(sizes, Integral) else tuple(sizes)
-        if not sizes or not all(
-            isinstance(n, Integral) and not isinstance(n, bool) and n > 0 for n in sizes
-        ):
+        if not sizes or not all(map(COUNT.is_satisfied_by, sizes)):
             raise ValueError(
                 f"hidden_layer_sizes must be a positive int or a non-empty tuple of them, got "
-                f"{self.hidden_layer_sizes!r}."
+                f"{shown(self.hidden_layer_sizes)}."
             )
         return sizes
 
@@ -228,8 +228,8 @@ class SequenceMixin(HiddenFeedbackMixin):
 
     _parameter_constraints = {
         **HiddenFeedbackMixin._parameter_constraints,
-        "pooling": [StrOptions(set(POOLS)), "array-like"],
-        "features_per_step": [Interval(Integral, 1, None, closed="left")],
+        "pooling": [StrOptions(set(POOLS)), tuple, list, np.ndarray],
+        "features_per_step": [COUNT],
     }
     _per_step = False
     _read_table = staticmethod(read_wide_table)
@@ -239,7 +239,8 @@ class SequenceMixin(HiddenFeedbackMixin):
         pools = (self.pooling,) if isinstance(self.pooling, str) else tuple(self.pooling)
         if not pools or not all(isinstance(pool, str) and pool in POOLS for pool in pools):
             raise ValueError(
-                f"pooling must be one of {sorted(POOLS)} or several of them, got {self.pooling!r}."
+                f"pooling must be one of {sorted(POOLS)} or several of them, got "
+                f"{shown(self.pooling)}."
             )
         return pools
 

@@ -133,7 +133,7 @@ class FittingMixin:
         penalty = self._penalty(network, data, kind, p)
         n = _n_seen(network, data)
         if not is_first:
-            penalty = held(penalty, p, MEMORY * self._n_seen / n)
+            penalty = held(penalty, p, _ratio(MEMORY * self._n_seen, n))
         solver = "trust-ncg" if self.solver == "trust-ncg" else "lbfgs"
         monitor = Monitor(self.tol, self.n_iter_no_change, verbose=self.verbose)
         w0 = ravel(p, network.shapes)
@@ -150,7 +150,7 @@ class FittingMixin:
 
     def _penalty(self, network, data, kind, p):
         """The penalty of training that starts at p; `alpha` is for one that is seen."""
-        alpha = self.alpha / _n_seen(network, data)
+        alpha = _ratio(self.alpha, _n_seen(network, data))
         return around(p, network.shapes, alpha, kind.stiffness, data.is_sparse)
 
     def _present_parameters(self, network, data, what):
@@ -213,6 +213,11 @@ class FittingMixin:
             return shard.y, function(objective.network, p, shard), shard.weight
 
         return [np.concatenate(parts) for parts in zip(*objective.map(outcome, shards))]
+
+
+def _ratio(a, n):
+    """What is to hold weights, a / n; beyond 1e100, where it may overflow, they do not move."""
+    return min(float(a) / float(n), 1e100)
 
 
 def _n_seen(network, data):

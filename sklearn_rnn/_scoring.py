@@ -10,8 +10,17 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from . import metrics
-from ._targets import check_known, is_nested, label_layout, read_step_values, read_step_weight
-from ._validation import sequence_runs
+from ._arrays import shown
+from ._long_tables import sequence_runs
+from ._targets import (
+    check_known,
+    check_labels,
+    is_nested,
+    label_layout,
+    read_step_values,
+    read_step_weight,
+    read_targets,
+)
 
 _OF_SEQUENCES = {
     "sequence_accuracy": metrics.sequence_accuracy_score,
@@ -75,10 +84,10 @@ def sequence_scorer(scoring, *, sequence_id=None):
     >>> bool((scores > 0.8).all())
     True
     """
-    if not (isinstance(scoring, str) or callable(scoring)):
+    if isinstance(scoring, type) or not (isinstance(scoring, str) or callable(scoring)):
         raise TypeError(
-            f"scoring must be a name or a scorer, got {scoring!r}. Several scores are a dict of "
-            "sequence_scorers."
+            f"scoring must be a name or a scorer, got {shown(scoring)}. Several scores are a dict "
+            "of sequence_scorers."
         )
     if isinstance(scoring, str) and scoring in _OF_SEQUENCES:
         return _SequenceScorer(scoring, sequence_id)
@@ -104,21 +113,22 @@ class _StepScorer:
         self._scorer = get_scorer(scoring) if is_name else check_scoring(scoring=scoring)
 
     def __call__(self, estimator, X, y, sample_weight=None, **metadata):
-        if not hasattr(estimator, "classes_"):
-            check_is_fitted(estimator)
-        if y is None:
-            raise ValueError(f"{self!r} needs y, but it is None.")
+        _check(self, estimator, y)
         scorer = self._scorer
-        if self._scoring == "neg_log_loss":
-            scorer = _log_loss_scorer(estimator.classes_, y)
-        if is_nested(y) and not is_regressor(estimator):
+        if is_regressor(estimator):
+            y = read_targets(y)
+            sequences = label_layout(y[..., 0] if y.ndim > 1 else y, "y")
+        else:
             sequences = label_layout(y, "y")
-            y = read_step_values(y, sequences, "y")
-            estimator = _FlatEstimator(estimator, sequences.lengths)
-            if sample_weight is not None:
-                sample_weight = read_step_weight(sample_weight, sequences)
+            labels = read_step_values(y, sequences, "y")
+            place = sequences.place if sequences.layout == "ragged" else "entry {}".format
+            check_labels(labels, place)
+            if self._scoring == "neg_log_loss":
+                scorer = _log_loss_scorer(estimator.classes_, labels, place)
+            if sequences.layout == "ragged":
+                y, estimator = labels, _FlatEstimator(estimator, sequences.lengths)
         if sample_weight is not None:
-            metadata["sample_weight"] = sample_weight
+            metadata["sample_weight"] = read_step_weight(sample_weight, sequences)
         return scorer(estimator, X, y, **metadata)
 
     def __repr__(self):
@@ -140,11 +150,15 @@ class _StepScorer:
         return "sample_weight" in signature(self._scorer).parameters
 
 
-def _log_loss_scorer(classes, y):
-    """The scorer "neg_log_loss", told all classes, of which y may lack some."""
-    sequences = label_layout(y, "y")
-    labels = read_step_values(y, sequences, "y")
-    place = sequences.place if is_nested(y) else "entry {}".format
+def _check(scorer, estimator, y):
+    if not hasattr(estimator, "classes_"):
+        check_is_fitted(estimator)
+    if y is None:
+        raise ValueError(f"{scorer!r} needs y, but it is None.")
+
+
+def _log_loss_scorer(classes, labels, place):
+    """The scorer "neg_log_loss", told all classes, of which the labels may lack some."""
     alternative = ", or take another score than log loss, which is infinite there"
     check_known(labels, classes, place, alternative=alternative)
     return make_scorer(
@@ -187,6 +201,11 @@ class _FlatEstimator(ClassifierMixin, BaseEstimator):
         return self._flat(self.estimator.decision_function(X))
 
     def _flat(self, response):
+        if not is_nested(response):
+            raise ValueError(
+                f"y holds a list for each of {len(self.lengths)} sequences, but the estimator puts "
+                f"out one label for each of {len(response)} rows or sequences. Pass y like that."
+            )
         lengths = np.array([len(part) for part in response])
         if len(lengths) != len(self.lengths):
             raise ValueError(
@@ -211,8 +230,10 @@ class _SequenceScorer:
         self._sequence_id = sequence_id
 
     def __call__(self, estimator, X, y):
+        _check(self, estimator, y)
+        is_table = label_layout(y, "y").layout == "long"
         return _OF_SEQUENCES[self._scoring](
-            y, estimator.predict(X), sequence_ids=None if is_nested(y) else self._ids(X)
+            y, estimator.predict(X), sequence_ids=self._ids(X) if is_table else None
         )
 
     def _ids(self, X):

@@ -13,12 +13,12 @@ import numpy as np
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
+from ._arrays import only_numbers, refuse_dates, refuse_mask
 from ._cells import CELLS, log_softmax, softmax
 from ._decoding import pass_on
 from ._networks import QUIET
 from ._output_feedback import FreeRunning, TeacherForced
 from ._parameters import Parameters
-from ._validation import only_numbers
 
 
 class Rules(Protocol):
@@ -193,6 +193,8 @@ class Stepper:
         if isinstance(x, list | tuple):
             x = self._read_list(x)
         if type(x) is not np.ndarray or x.dtype not in (np.float64, np.float32):
+            refuse_mask(x, "x")
+            refuse_dates(x, "x")
             with only_numbers("x"):
                 x = check_array(
                     x,

@@ -1,12 +1,16 @@
 """Labels, targets and weights that go with `Sequences`: read, checked, encoded."""
 
+from numbers import Number
+
 import numpy as np
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, _num_samples
 
-from ._validation import Sequences, depth, is_missing, only_numbers, runs, shown
+from ._arrays import as_array, check_dense, depth, is_missing, only_numbers, refuse_dates, shown
+from ._long_tables import runs
+from ._validation import Sequences
 
 
 def require_y(estimator, y):
@@ -39,9 +43,11 @@ def read_step_values(values, sequences, name):
         values = _read_1d(values, name, "row", sequences.name)
         _check_count(values, lengths.sum(), name, "row", sequences.name)
         return values
+    check_dense(values, name)
     if depth(values) == 0:
         raise ValueError(
-            f"{name} must hold one array for each sequence of {sequences.name}, got {values!r}."
+            f"{name} must hold one array for each sequence of {sequences.name}, got "
+            f"{shown(values)}."
         )
     if hasattr(values, "columns"):
         values = np.asarray(values)
@@ -58,13 +64,12 @@ def read_step_values(values, sequences, name):
 
 def _read_part(values, length, name, part_name, sequence):
     """The values of one sequence, (T_i,)."""
-    expected = f"but {sequence} has {length} steps. Pass one value of {name} for each step."
-    try:
-        part = np.asarray(values)
-    except ValueError:
-        raise ValueError(f"{part_name} holds lists of unequal length, {expected}") from None
+    part = as_array(values, part_name)
     if part.shape != (length,):
-        raise ValueError(f"{part_name} has shape {part.shape}, {expected}")
+        raise ValueError(
+            f"{part_name} has shape {part.shape}, but {sequence} has {length} steps. Pass one "
+            f"value of {name} for each step."
+        )
     return part
 
 
@@ -80,8 +85,9 @@ def label_layout(y, name, sequence_ids=None):
     sequence_ids : array-like of shape (N,), optional
         The sequence of each of N labels; without it, they are of one sequence.
     """
+    check_dense(y, name)
     if depth(y) == 0:
-        raise ValueError(f"{name} must hold the labels of sequences, got {y!r}.")
+        raise ValueError(f"{name} must hold the labels of sequences, got {shown(y)}.")
     if not len(y):
         raise ValueError(f"{name} is empty. Pass the labels of at least one sequence.")
     if is_nested(y):
@@ -91,12 +97,12 @@ def label_layout(y, name, sequence_ids=None):
                 "list of the labels of all sequences, has no meaning. Leave it out."
             )
         parts = np.asarray(y) if hasattr(y, "columns") else y
-        lengths = np.array([len(part) if depth(part) else 1 for part in parts])
+        lengths = np.array([_num_samples(part) if depth(part) else 1 for part in parts])
         layout, ids = "ragged", None
     elif sequence_ids is None:
         lengths, ids, layout = np.array([_num_samples(y)]), None, "long"
     else:
-        column = column_or_1d(sequence_ids)
+        column = column_or_1d(as_array(sequence_ids, "sequence_ids"))
         _check_count(column, _num_samples(y), "sequence_ids", "row", name)
         (lengths, ids), layout = runs(column, "sequence_ids"), "long"
     return Sequences(np.empty((lengths.sum(), 0)), lengths, layout, ids, name)
@@ -121,10 +127,33 @@ def read_sequence_labels(y, sequences):
 
 def read_sequence_targets(y, sequences):
     """Targets for each sequence as (S, K), and whether they came as (S,)."""
-    with only_numbers("y"):
-        y = check_array(y, dtype=np.float64, ensure_2d=False, allow_nd=False, input_name="y")
+    y = read_targets(y)
     _check_count(y, sequences.n_sequences, "y", "sequence", sequences.name)
     return y.reshape(len(y), -1), y.ndim == 1
+
+
+def read_targets(y):
+    """Numbers, (S,) or (S, K)."""
+    y = y if hasattr(y, "shape") else as_array(y, "y")
+    check_dense(y, "y")
+    refuse_dates(y, "y")
+    with only_numbers("y"):
+        y = check_array(
+            y, dtype=np.float64, ensure_2d=False, ensure_all_finite=False, input_name="y"
+        )
+    is_finite = np.isfinite(y)
+    if not is_finite.all():
+        i = int(np.argwhere(~is_finite)[0, 0])
+        raise ValueError(f"y holds NaN or infinity for sequence {i}. Leave the sequence out.")
+    return y
+
+
+def read_row_labels(y, name, n_rows, of):
+    """A label for each row of a table, (n_rows,)."""
+    labels = _read_1d(y, name, "row", of)
+    _check_count(labels, n_rows, name, "row", of)
+    check_labels(labels, "row {}".format, name)
+    return labels
 
 
 def _read_1d(values, name, unit, of):
@@ -132,6 +161,9 @@ def _read_1d(values, name, unit, of):
         raise ValueError(
             f"{name} must hold one value for each {unit} of {of}, not a list of lists."
         )
+    if isinstance(values, list | tuple) or hasattr(values, "columns"):
+        values = as_array(values, name)
+    check_dense(values, name)
     return column_or_1d(values, warn=True)
 
 
@@ -144,43 +176,59 @@ def _check_count(values, expected, name, unit, of):
         )
 
 
-def encode_labels(y, place):
+def encode_labels(y, place, name="y"):
     """Sorted classes and the code 0..K-1 of each label; ``place(i)`` tells where label i stands."""
-    if y.dtype == object:
-        _check_objects(y, place)
-    elif y.dtype.kind == "f" and not np.isfinite(y).all():
-        raise _missing_label(y, int(np.argmin(np.isfinite(y))), place)
+    check_labels(y, place, name)
     check_classification_targets(y)
     classes, codes = np.unique(y, return_inverse=True)
     if len(classes) < 2:
         raise ValueError(
-            f"y has only one class, {shown(classes[0])}. Training needs labels of at least two "
-            "classes."
+            f"{name} has only one class, {shown(classes[0])}. Training needs labels of at least "
+            "two classes."
         )
     return classes, codes
 
 
 def read_classes(classes):
     """All classes, sorted, of the argument of `partial_fit`."""
-    classes, _ = encode_labels(column_or_1d(classes), lambda i: f"classes[{i}]")
-    return classes
+    classes = column_or_1d(as_array(classes, "classes"))
+    if not len(classes):
+        raise ValueError("classes is empty. Pass all labels there will be, or leave it out.")
+    return encode_labels(classes, "position {}".format, "classes")[0]
 
 
-def _check_objects(y, place):
-    """Refuse labels that are missing, and strings beside numbers, which would not sort."""
+def check_labels(y, place, name="y"):
+    """Refuse labels that are missing, are none, or do not sort; ``place(i)`` tells where i is."""
+    if y.dtype == object:
+        _check_objects(y, place, name)
+    elif y.dtype.kind in "fmM" and not np.isfinite(y).all():
+        raise _missing_label(y, int(np.argmin(np.isfinite(y))), place, name)
+    elif y.dtype.kind not in "biufmMU":
+        raise TypeError(
+            f"{name} holds values of type {y.dtype.name}, which are no labels. Labels must be "
+            "strings or integers."
+        )
+
+
+def _check_objects(y, place, name):
     for i, label in enumerate(y):
         if is_missing(label):
-            raise _missing_label(y, i, place)
+            raise _missing_label(y, i, place, name)
+        if not isinstance(label, str | Number | np.generic):
+            raise ValueError(
+                f"{name} holds a {type(label).__name__} at {place(i)}, which is no label. Labels "
+                "must be strings or integers."
+            )
         if isinstance(label, str) != isinstance(y[0], str):
             raise ValueError(
-                f"y mixes types of labels: {shown(y[0])} at {place(0)}, {shown(label)} at "
+                f"{name} mixes types of labels: {shown(y[0])} at {place(0)}, {shown(label)} at "
                 f"{place(i)}. Make them all of one type."
             )
 
 
-def _missing_label(y, i, place):
+def _missing_label(y, i, place, name):
     return ValueError(
-        f"The label of y at {place(i)} is missing, {shown(y[i])}. Leave its sequence out."
+        f"The label of {name} at {place(i)} is missing, {shown(y[i])}. Leave its sequence out."
     )
 
 
@@ -190,8 +238,7 @@ def check_known(y, classes, place, source="fit", alternative=""):
     ``source`` is where the classes are from, ``alternative`` what one may do other than to leave
     such sequences out.
     """
-    if y.dtype == object:
-        _check_objects(y, place)
+    check_labels(y, place)
     unknown = np.flatnonzero(~np.isin(y, classes))
     if len(unknown):
         i = unknown[0]
@@ -227,10 +274,18 @@ def _read_weight(sample_weight, n, unit, of):
     """One weight for each of n units, as scikit-learn reads it; ones for None."""
     if sample_weight is not None and depth(sample_weight) > 0:
         _check_count(sample_weight, n, "sample_weight", unit, of)
+    check_dense(sample_weight, "sample_weight")
+    refuse_dates(sample_weight, "sample_weight")
     with only_numbers("sample_weight"):
+        if np.asarray(sample_weight).dtype.kind == "c":
+            raise ValueError("sample_weight must hold real numbers, but holds complex ones.")
         weight = _check_sample_weight(
             sample_weight, np.empty((n, 1)), dtype=np.float64, ensure_non_negative=True
         )
+    with np.errstate(over="ignore"):
+        total = weight.sum()
+    if not np.isfinite(total):  # or the one weight for all is, at which scikit-learn does not look
+        raise ValueError("sample_weight, or its sum, is not finite. Scale it down.")
     if not weight.any():
         raise ValueError("sample_weight is zero everywhere. At least one weight must be positive.")
     return weight
@@ -247,6 +302,9 @@ def class_factors(class_weight, classes, codes, weight):
         return np.divide(
             totals.sum() / present.sum(), totals, out=np.zeros(len(classes)), where=present
         )
+    if isinstance(class_weight, dict):
+        for factor in class_weight.values():
+            refuse_dates(factor, "class_weight")
     with only_numbers("class_weight"):
         factors = compute_class_weight(class_weight, classes=classes, y=classes)
     for label, factor in zip(classes, factors):

@@ -4,14 +4,15 @@ Every layout is read into `Sequences`: the steps of all sequences as the rows of
 sequence after the other, and the sequences' lengths. Positions in messages count from 0.
 """
 
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from numbers import Integral
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils import _safe_indexing, check_array
+from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
+
+from ._arrays import depth, object_array, only_numbers, refuse_dates, refuse_mask, shown
+from ._long_tables import as_table, runs, split_off_id
 
 # What scikit-learn is to check. Data of neither dtype become float64; of what is not finite
 # `_check_finite` can tell the sequence and the step.
@@ -76,50 +77,6 @@ class Sequences:
         return values if self.layout == "long" else self.split(values)
 
 
-def shown(value):
-    """An id or label as a user would write it, not as NumPy shows its scalars."""
-    return repr(value.item() if isinstance(value, np.generic) else value)
-
-
-def is_missing(value):
-    """Whether an id or label is None, NaN or pandas' NA."""
-    try:
-        return value is None or bool(value != value)
-    except TypeError:  # NA is neither equal to itself nor unequal
-        return True
-
-
-@contextmanager
-def only_numbers(name):
-    """Say of which argument it is that NumPy could not make an array of numbers."""
-    try:
-        yield
-    except ValueError as error:
-        if "inhomogeneous" in str(error):
-            raise ValueError(f"{name} holds lists of unequal length.") from None
-        if "could not convert" not in str(error):
-            raise
-        *_, value = str(error).partition(": ")
-        value = value.removeprefix("np.str_(").removesuffix(")")
-        raise ValueError(
-            f"{name} must hold numbers, but holds {value}. Encode strings first, for instance with "
-            "sklearn.preprocessing.OneHotEncoder."
-        ) from None
-    except TypeError as error:
-        if "argument must be a string" not in str(error):
-            raise
-        raise TypeError(f"{name} must hold numbers: {error}.") from None
-    except OverflowError:
-        raise ValueError(f"{name} holds a number that is too large for a float.") from None
-
-
-def object_array(items):
-    """A 1-D object array; np.array would make a 2-D array of items that agree in length."""
-    array = np.empty(len(items), dtype=object)
-    array[:] = items
-    return array
-
-
 def read_sequences(estimator, X, read_table, *, reset):
     """Read X into `Sequences` and check it.
 
@@ -151,7 +108,6 @@ def read_numbers(estimator, X, read_table, *, reset):
     with only_numbers("X"):
         if isinstance(X, list | tuple) or depth(X) == 1:
             X = _as_ragged(X)
-        _refuse_mask(X, "X")
         if isinstance(X, list):
             sequences = _with_checked_rows(read_ragged(X))
         elif depth(X) > 2:
@@ -171,21 +127,6 @@ def check_n_features(sequences, n_features):
     if sequences.n_features != n_features:
         raise ValueError(
             f"X has {sequences.n_features} features at each step, but fit saw {n_features}."
-        )
-
-
-def depth(x):
-    """Dimensions of an array-like; of nested lists, told from their first elements."""
-    if isinstance(x, list | tuple):
-        return 1 + (depth(x[0]) if len(x) else 0)
-    return len(x.shape) if hasattr(x, "shape") else np.asarray(x).ndim
-
-
-def _refuse_mask(x, name):
-    if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
-        raise ValueError(
-            f"{name} is a masked array, whose mask would be ignored. Leave out the steps that are "
-            "masked, and pass a list of arrays (n_steps, n_features)."
         )
 
 
@@ -222,14 +163,25 @@ def read_ragged(X):
     if sparse.issparse(parts[0]):
         rows = sparse.csr_array(sparse.vstack(parts, format="csr"))
     else:
-        rows = np.concatenate(parts)
+        rows = _concatenated(parts)
     return Sequences(rows, np.array([part.shape[0] for part in parts]), "ragged")
+
+
+def _concatenated(parts):
+    try:
+        return np.concatenate(parts)
+    except TypeError:  # NumPy knows no common type
+        i = next(i for i, part in enumerate(parts) if part.dtype.kind != parts[0].dtype.kind)
+        raise TypeError(
+            f"sequence {i} of X holds values of type {parts[i].dtype}, but sequence 0 has "
+            f"{parts[0].dtype}. All sequences must hold values of one type."
+        ) from None
 
 
 def _read_sequence(x, i):
     """One sequence of a ragged X as a 2-D array or sparse matrix."""
     if not sparse.issparse(x):
-        _refuse_mask(x, f"sequence {i} of X")
+        refuse_mask(x, f"sequence {i} of X")
         try:
             x = np.asarray(x)
         except ValueError:
@@ -258,6 +210,7 @@ def read_3d(X):
         raise TypeError(
             "Sparse X must be a list of CSR matrices (n_steps, n_features), or a table."
         )
+    refuse_mask(X, "X")
     X = np.asarray(X)
     if X.ndim > 3:
         raise ValueError(
@@ -278,6 +231,8 @@ def _with_checked_rows(sequences):
 
 
 def _check_rows(rows):
+    refuse_mask(rows, "X")
+    refuse_dates(rows, "X")
     return check_array(rows, input_name="X", **_CHECKS)
 
 
@@ -318,105 +273,9 @@ def read_long_table(estimator, X, reset):
 def _check_table(estimator, X, reset):
     if not (reset or estimator._fitted_on_table):
         return _check_rows(X)
+    refuse_mask(X, "X")
+    refuse_dates(X, "X")
     return validate_data(estimator, X, reset=reset, **_CHECKS)
-
-
-def sequence_runs(X, sequence_id):
-    """Length and id of each sequence of a long table, of which only the ids are looked at."""
-    if depth(X) != 2:
-        raise ValueError(
-            f"sequence_id={sequence_id!r} tells the sequences of a 2-D table apart, but X is none. "
-            "In a 3-D array or a list each entry is a sequence, which scikit-learn's own splitters "
-            "keep whole."
-        )
-    column = split_off_id(as_table(X), sequence_id)[1]
-    if not len(column):
-        raise ValueError("X has no rows. Pass at least one.")
-    return runs(column)
-
-
-def as_table(X):
-    """X, or what nested lists hold as an array."""
-    with only_numbers("X"):
-        return X if hasattr(X, "shape") else np.asarray(X)
-
-
-def position_of_id(X, sequence_id):
-    """Position of the column that tells sequences apart; None if it is a level of the index."""
-    check_sequence_id(sequence_id)
-    if not isinstance(sequence_id, str):
-        if not -X.shape[1] <= sequence_id < X.shape[1]:
-            raise ValueError(f"sequence_id={sequence_id}, but X has only {X.shape[1]} columns.")
-        return sequence_id % X.shape[1]
-    if not hasattr(X, "columns"):
-        raise ValueError(
-            f"sequence_id={sequence_id!r} names a column, but X is an array. Pass a DataFrame, "
-            "or give the position of the column as an int."
-        )
-    if sequence_id in getattr(getattr(X, "index", None), "names", ()):
-        return None
-    columns = list(X.columns)
-    if sequence_id not in columns:
-        raise ValueError(f"X has no column sequence_id={sequence_id!r}. Its columns are {columns}.")
-    return columns.index(sequence_id)
-
-
-def check_sequence_id(sequence_id):
-    """Refuse what is neither a name nor a position; True would be taken for 1."""
-    if isinstance(sequence_id, bool) or not isinstance(sequence_id, str | Integral):
-        raise TypeError(
-            f"sequence_id must be the name or the position of a column, got {sequence_id!r}."
-        )
-
-
-def split_off_id(X, sequence_id):
-    """The table without the column that tells sequences apart, and that column."""
-    position = position_of_id(X, sequence_id)
-    if position is None:
-        return X, np.asarray(X.index.get_level_values(sequence_id))
-    others = [i for i in range(X.shape[1]) if i != position]
-    column = _safe_indexing(X, [position], axis=1)
-    column = column.toarray() if sparse.issparse(column) else np.asarray(column)
-    return _safe_indexing(X, others, axis=1), column.ravel()
-
-
-def insert_column(rows, position, column):
-    """The array or sparse matrix of rows with one more column."""
-    if column.dtype.kind not in "biuf":
-        column = column.astype(object)  # not to make numbers into strings
-    parts = [rows[:, :position], column[:, None], rows[:, position:]]
-    if sparse.issparse(rows):
-        return sparse.hstack([sparse.csr_array(part) for part in parts], format="csr")
-    return np.concatenate(parts, axis=1)
-
-
-def runs(column, name="X"):
-    """Length and id of each run of equal ids in the column of a long table; messages name it."""
-    try:
-        names, codes = np.unique(column, return_inverse=True)
-    except TypeError:
-        _check_present(column, name)
-        raise TypeError(f"The sequence ids of {name} must all be of one type that sorts.") from None
-    if is_missing(names[-1]):
-        _check_present(column, name)
-    starts = np.concatenate([[0], np.flatnonzero(np.diff(codes)) + 1])
-    order = codes[starts]
-    if len(order) > len(names):
-        seen = set()
-        again = next(i for i, code in enumerate(order) if code in seen or seen.add(code))
-        raise ValueError(
-            f"The rows of sequence {shown(names[order[again]])} are not contiguous: it comes again "
-            f"at row {starts[again]} of {name}. The table was shuffled or cut by row. Sort it by "
-            "sequence and time, and split it by sequence, with SequenceKFold or train_test_split "
-            "of sklearn_rnn.model_selection."
-        )
-    return np.diff(np.append(starts, len(codes))), names[order]
-
-
-def _check_present(column, name):
-    for row, value in enumerate(column):
-        if is_missing(value):
-            raise ValueError(f"The sequence id at row {row} of {name} is missing. Fill it in.")
 
 
 def _check_finite(sequences):

@@ -6,7 +6,9 @@ from numbers import Integral
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.utils import Bunch, check_random_state
-from sklearn.utils._param_validation import Interval, Options, StrOptions, validate_params
+from sklearn.utils._param_validation import Options, StrOptions, validate_params
+
+from ._constraints import COUNT, at_least
 
 __all__ = [
     "load_digit_sequences",
@@ -29,18 +31,17 @@ _SYMBOLS = np.array(list("ABcdef"))
 _RELEVANT_TENTHS = {2: ((1, 2), (4, 5)), 3: ((1, 2), (3, 4), (6, 7))}
 _MARKED_TENTHS = ((0, 1), (1, 5))
 
-_COUNT = [Interval(Integral, 1, None, closed="left")]
 # A parameter means the same in every function below; those a function lacks are ignored.
 _CONSTRAINTS = {
     "subset": [StrOptions({"train", "test", "all"})],
     "return_X_y": ["boolean"],
-    "n_conversations": _COUNT,
-    "n_turns": _COUNT,
-    "n_sequences": _COUNT,
-    "length": [Interval(Integral, 10, None, closed="left")],
+    "n_conversations": [COUNT],
+    "n_turns": [COUNT],
+    "n_sequences": [COUNT],
+    "length": [at_least(10)],
     "n_relevant": [Options(Integral, set(_RELEVANT_TENTHS))],
-    "delay": [Interval(Integral, 0, None, closed="left")],
-    "n_bits": _COUNT,
+    "delay": [at_least(0)],
+    "n_bits": [COUNT],
     "random_state": ["random_state"],
 }
 

@@ -5,8 +5,14 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.metrics import accuracy_score, classification_report
 
-from ._targets import label_layout, read_sequence_weight, read_step_values, read_step_weight
-from ._validation import shown
+from ._arrays import shown
+from ._targets import (
+    check_labels,
+    label_layout,
+    read_sequence_weight,
+    read_step_values,
+    read_step_weight,
+)
 
 __all__ = [
     "flat_classification_report",
@@ -96,7 +102,7 @@ def sequence_accuracy_score(y_true, y_pred, *, sequence_ids=None, sample_weight=
     0.5
     """
     sequences = label_layout(y_true, "y_true", sequence_ids)
-    right = read_step_values(y_true, sequences, "y_true") == _read_predicted(y_pred, sequences)
+    right = _labels(y_true, sequences, "y_true") == _labels(y_pred, sequences, "y_pred")
     is_right = [part.all() for part in sequences.split(right)]
     weight = read_sequence_weight(sample_weight, sequences)
     return float(np.average(is_right, weights=weight))
@@ -270,14 +276,16 @@ def _flat(y_true, y_pred, sample_weight):
     """True labels, predicted labels and weights of all steps, (N,) each."""
     sequences = label_layout(y_true, "y_true")
     return (
-        read_step_values(y_true, sequences, "y_true"),
-        _read_predicted(y_pred, sequences),
+        _labels(y_true, sequences, "y_true"),
+        _labels(y_pred, sequences, "y_pred"),
         None if sample_weight is None else read_step_weight(sample_weight, sequences),
     )
 
 
-def _read_predicted(y_pred, sequences):
-    return read_step_values(y_pred, sequences, "y_pred")
+def _labels(y, sequences, name):
+    labels = read_step_values(y, sequences, name)
+    check_labels(labels, sequences.place, name)
+    return labels
 
 
 class _SpanCounts(NamedTuple):

@@ -3,10 +3,14 @@
 import numpy as np
 from sklearn import model_selection
 from sklearn.model_selection import BaseCrossValidator, GroupKFold, StratifiedGroupKFold
-from sklearn.utils import _safe_indexing, column_or_1d, indexable
+from sklearn.utils import _safe_indexing, indexable
+from sklearn.utils._param_validation import validate_parameter_constraints
 
+from ._arrays import shown
+from ._constraints import COLUMN, at_least
+from ._long_tables import sequence_runs
 from ._scoring import sequence_scorer
-from ._validation import sequence_runs, shown
+from ._targets import read_row_labels
 
 __all__ = ["SequenceKFold", "sequence_scorer", "train_test_split"]
 
@@ -53,6 +57,14 @@ class SequenceKFold(BaseCrossValidator):
     [0 1 2 5 6 7] [3 4]
     """
 
+    _parameter_constraints = {
+        "n_splits": [at_least(2)],
+        "sequence_id": [*COLUMN],
+        "shuffle": ["boolean"],
+        "random_state": ["random_state"],
+        "stratify": ["boolean"],
+    }
+
     def __init__(
         self, n_splits=5, *, sequence_id, shuffle=False, random_state=None, stratify=False
     ):
@@ -61,7 +73,10 @@ class SequenceKFold(BaseCrossValidator):
         self.shuffle = shuffle
         self.random_state = random_state
         self.stratify = stratify
-        self._folds(random_state)  # refuses what scikit-learn does not take
+        validate_parameter_constraints(
+            self._parameter_constraints, vars(self), caller_name=type(self).__name__
+        )
+        self._folds(random_state)  # refuses what scikit-learn's splitter does not take
 
     def _folds(self, random_state):
         kind = StratifiedGroupKFold if self.stratify else GroupKFold
@@ -89,8 +104,10 @@ class SequenceKFold(BaseCrossValidator):
             raise ValueError(
                 f"n_splits={self.n_splits}, but X has only {sequence[-1] + 1} sequences."
             )
-        if self.stratify and y is None:
-            raise ValueError("stratify=True needs y.")
+        if self.stratify:
+            if y is None:
+                raise ValueError("stratify=True needs y.")
+            y = read_row_labels(y, "y", len(sequence), "X")
         # StackingClassifier gives a random_state to every splitter that has none
         random_state = self.random_state if self.shuffle else None
         yield from self._folds(random_state).split(sequence, y, sequence)
@@ -173,6 +190,9 @@ def train_test_split(
     """
     if not arrays:
         raise ValueError("At least one array required as input")
+    for i, array in enumerate(arrays):
+        if array is None:
+            raise ValueError(f"The array at position {i} is None. Leave it out.")
     arrays = indexable(*arrays)
     sequence = _sequence_of_rows(arrays[0], sequence_id)
     parts = model_selection.train_test_split(
@@ -195,9 +215,7 @@ def _sequence_of_rows(X, sequence_id):
 
 def _label_of_sequences(labels, sequence):
     """The label of each sequence, (S,), of labels that do not change within one, (N,)."""
-    labels = column_or_1d(labels)
-    if len(labels) != len(sequence):
-        raise ValueError(f"stratify has {len(labels)} entries, but X has {len(sequence)} rows.")
+    labels = read_row_labels(labels, "stratify", len(sequence), "X")
     _, first = np.unique(sequence, return_index=True)
     changed = np.flatnonzero(labels != labels[first][sequence])
     if len(changed):

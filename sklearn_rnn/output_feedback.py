@@ -1,16 +1,16 @@
 """Pattern 3: the output feeds back into the hidden units, an output at every time step."""
 
 from functools import partial
-from numbers import Integral
 
 import numpy as np
 from sklearn.metrics import accuracy_score
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import StrOptions
+from sklearn.utils._param_validation import StrOptions, validate_params
 
 from . import _targets
 from ._base import RecurrentEstimator
 from ._cells import CELLS, log_softmax
+from ._constraints import COLUMN, COUNT
 from ._decoding import DECODERS
 from ._labels import TaggerMixin
 from ._networks import QUIET
@@ -214,7 +214,7 @@ class OutputFeedbackTagger(TaggerMixin, RecurrentEstimator):
         **RecurrentEstimator._parameter_constraints,
         "teacher_forcing": ["boolean"],
         "decoding": [StrOptions({"marginal", *DECODERS})],
-        "sequence_id": [str, Integral, None],
+        "sequence_id": [*COLUMN, None],
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
 
@@ -305,6 +305,10 @@ class OutputFeedbackTagger(TaggerMixin, RecurrentEstimator):
         starts = np.cumsum(sequences.lengths) - sequences.lengths
         return np.add.reduceat(log_P, starts)
 
+    @validate_params(
+        {"n_samples": [COUNT], "random_state": ["random_state"]},
+        prefer_skip_nested_validation=False,
+    )
     def sample(self, X, n_samples=1, random_state=None):
         """Draw sequences of labels from p(y_1, ..., y_T | x_1, ..., x_T).
 
@@ -324,8 +328,6 @@ class OutputFeedbackTagger(TaggerMixin, RecurrentEstimator):
             (n_samples, S) of arrays (T_i,). Each ``sample[i]`` is like what `predict` returns.
         """
         sequences = self._read_fitted(X)
-        if not isinstance(n_samples, Integral) or isinstance(n_samples, bool) or n_samples < 1:
-            raise ValueError(f"n_samples must be a positive int, got {n_samples!r}.")
         U = check_random_state(random_state).random_sample((sequences.rows.shape[0], n_samples))
         codes = self._of_shards(sequences, _sample, U)
         self._check_overflow(sequences, (codes >= 0).all(axis=1))

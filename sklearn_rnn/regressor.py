@@ -264,6 +264,35 @@ class SequenceRegressor(RegressorMixin, SequenceMixin, RecurrentEstimator):
         Z = self._logits(self._read_fitted(X))
         return self._link()(Z)
 
+    def score(self, X, y, sample_weight=None):
+        """Coefficient of determination, R^2.
+
+        Parameters
+        ----------
+        X, y, sample_weight : array-like
+            As for `fit`.
+
+        Returns
+        -------
+        float
+            1 for predictions without error, 0 for those that are no better than the mean of y;
+            averaged over the targets.
+
+        Raises
+        ------
+        ValueError
+            If y or the weights do not fit X, or y holds other numbers of targets than in `fit`.
+        """
+        sequences = self._read_fitted(X)
+        _targets.require_y(self, y)
+        targets, _ = _targets.read_sequence_targets(y, sequences)
+        weight = self._read_weight(sample_weight, sequences)
+        if targets.shape[1] != self.output_biases_.size:
+            raise ValueError(
+                f"y has {targets.shape[1]} targets, but fit saw {self.output_biases_.size}."
+            )
+        return r2_score(targets, self._logits(sequences), sample_weight=weight)
+
     def _fit_targets(self, sequences, y, sample_weight, progress):
         targets, weight = self._read_targets(sequences, y, sample_weight)
         return self._train(sequences, targets, weight, targets.shape[1], progress)

@@ -1,10 +1,9 @@
 """Pattern 1: hidden units recurrent, an output at every time step."""
 
-from numbers import Integral
-
 from sklearn.utils._param_validation import StrOptions
 
 from ._base import HiddenFeedbackMixin, RecurrentEstimator
+from ._constraints import COLUMN
 from ._labels import TaggerMixin, binary_margin
 
 
@@ -142,7 +141,7 @@ class SequenceTagger(TaggerMixin, HiddenFeedbackMixin, RecurrentEstimator):
 
     _parameter_constraints = {
         **HiddenFeedbackMixin._parameter_constraints,
-        "sequence_id": [str, Integral, None],
+        "sequence_id": [*COLUMN, None],
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
 

@@ -1,6 +1,7 @@
 """How bad input must be refused, and the good data that bad ones are made of."""
 
 import re
+import traceback
 
 import numpy as np
 import pytest
@@ -11,25 +12,36 @@ Y = np.arange(S) % 2
 Y_STEPS = (X[..., 0] > 0).astype(int)
 IDS = np.repeat([7, -3, 5, 2, 9, 4], T)
 ROWS = X.reshape(-1, D)
+WIDE = X.reshape(S, -1)
 LONG = np.c_[IDS, ROWS]
 
-# What only NumPy or Python say: none of it tells a user where to look.
+# What only NumPy, SciPy or Python say: none of it tells a user where to look.
 FOREIGN = re.compile(
-    r"could not convert|inhomogeneous|setting an array|could not broadcast|zero-size|unpack"
-    r"|object is not|unhashable|not supported between|np\.\w+\(|must be real|integer is required"
-    r"|out of bounds|positional argument|be broadcast together|be promoted"
-    r"|too large to convert|is ambiguous"
+    r"could not convert|inhomogeneous|setting an array|could not (be )?broadcast|zero-size|unpack"
+    r"|object is not (iter|sub|call)|has no attribute|has no len|unhashable"
+    r"|not supported between|np\.\w+\("
+    r"|must be real|integer is required|out of bounds|positional argument|be broadcast together"
+    r"|be promoted|too large to convert|is ambiguous|[Cc]annot compare|Seed must be"
+    r"|Maximum allowed dimension|expected a sequence"
 )
+
+
+def assert_ours(error):
+    """The error must have been raised by us or scikit-learn, in words that help."""
+    message = str(error)
+    *_, last = traceback.extract_tb(error.__traceback__)
+    assert message
+    assert not FOREIGN.search(message), message
+    assert "sklearn" in last.filename, f"{last.filename}: {message}"
 
 
 def assert_refuses(call, error, words):
     """The call must fail with an error of this type, and with these words in its message."""
     with pytest.raises(error) as info:
         call()
-    message = str(info.value)
     for word in words:
-        assert word in message
-    assert not FOREIGN.search(message)
+        assert word in str(info.value)
+    assert_ours(info.value)
 
 
 def put(array, index, value):

@@ -92,7 +92,7 @@ def test_greedy_is_the_loop(n_labels, rng):
 
 @pytest.mark.usefixtures("pairs")
 def test_samples_have_the_probabilities_of_the_enumeration(rng):
-    n_labels, n_samples = 3, 20_000
+    n_labels, n_samples = 3, 5_000
     chain = random_chain(rng, n_labels, lengths=np.array([4, 4, 2]))
     labels = sample(chain, rng.random((chain.packing.n_rows, n_samples)))
     for s in range(3):

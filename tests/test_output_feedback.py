@@ -14,7 +14,7 @@ from scipy.stats import chisquare
 from tasks import QUICK
 
 from sklearn_rnn import OutputFeedbackTagger
-from sklearn_rnn._validation import object_array
+from sklearn_rnn._arrays import object_array
 
 S, T, D = 40, 5, 2
 CLASSES = np.array(["low", "middle", "top"])

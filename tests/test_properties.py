@@ -20,8 +20,8 @@ from sklearn_rnn import (
     SequenceRegressor,
     SequenceTagger,
 )
+from sklearn_rnn._arrays import object_array
 from sklearn_rnn._cells import CELLS
-from sklearn_rnn._validation import object_array
 
 TRAINING = {
     "max_iter": [2],

@@ -10,6 +10,7 @@ from sklearn_rnn import (
     SequenceRegressor,
     SequenceTagger,
 )
+from sklearn_rnn._arrays import object_array
 from sklearn_rnn._targets import (
     check_known,
     class_factors,
@@ -19,7 +20,7 @@ from sklearn_rnn._targets import (
     read_step_values,
     read_step_weight,
 )
-from sklearn_rnn._validation import Sequences, object_array
+from sklearn_rnn._validation import Sequences
 
 LENGTHS = (3, 1, 4)
 QUICK = {"hidden_layer_sizes": 4, "random_state": 0, "tol": 1e-2, "n_iter_no_change": 3}

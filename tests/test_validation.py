@@ -14,8 +14,9 @@ from sklearn_rnn import (
     SequenceTagger,
     _fitting,
 )
+from sklearn_rnn._arrays import depth, object_array
 from sklearn_rnn._start import SMALL
-from sklearn_rnn._validation import Sequences, depth, object_array
+from sklearn_rnn._validation import Sequences
 
 LENGTHS = (3, 1, 4)
 PARTS = [np.random.default_rng(0).normal(size=(length, 2)) for length in LENGTHS]

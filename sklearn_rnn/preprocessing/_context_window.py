@@ -1,24 +1,16 @@
 """Neighbours' features beside those of each step."""
 
 from copy import copy
-from numbers import Integral
 
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils._param_validation import Interval
 from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from .._validation import (
-    as_table,
-    check_n_features,
-    insert_column,
-    position_of_id,
-    read_long_table,
-    read_numbers,
-    split_off_id,
-)
+from .._constraints import COLUMN, at_least
+from .._long_tables import as_table, insert_column, position_of_id, split_off_id
+from .._validation import check_n_features, read_long_table, read_numbers
 
 
 class ContextWindow(TransformerMixin, BaseEstimator):
@@ -66,9 +58,9 @@ class ContextWindow(TransformerMixin, BaseEstimator):
     """
 
     _parameter_constraints = {
-        "before": [Interval(Integral, 0, None, closed="left")],
-        "after": [Interval(Integral, 0, None, closed="left")],
-        "sequence_id": [str, Integral, None],
+        "before": [at_least(0)],
+        "after": [at_least(0)],
+        "sequence_id": [*COLUMN, None],
     }
 
     def __init__(self, before=1, after=1, *, sequence_id=None):
@@ -138,7 +130,7 @@ class ContextWindow(TransformerMixin, BaseEstimator):
         check_n_features(sequences, self._n_step_features)
         if sequences.layout != "long":
             _refuse_containers(self)
-        rows = _with_neighbours(sequences, range(-self.before, self.after + 1))
+        rows = _with_neighbours(sequences, self.before, self.after)
         if self._has_ids(sequences):
             return self._with_ids(as_table(X), rows)
         return sequences.give_back(rows)
@@ -200,16 +192,26 @@ class ContextWindow(TransformerMixin, BaseEstimator):
         return table
 
 
-def _with_neighbours(sequences, shifts):
-    """Rows (N, D * len(shifts)) beside which stand those as many steps later as shifts tell."""
-    lengths = sequences.lengths
+def _with_neighbours(sequences, before, after):
+    """Rows (N, D (before + 1 + after)): the features of the neighbours, zeros beyond the ends."""
+    rows, lengths = sequences.rows, sequences.lengths
+    D = rows.shape[1]
     n_steps = np.repeat(lengths, lengths)
     step = np.arange(len(n_steps)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    blocks = []
-    for shift in shifts:
+    reach = lengths.max() - 1
+    near = range(-min(before, reach), min(after, reach) + 1)
+    blocks = [_zeros(rows, (before + near.start) * D)]
+    for shift in near:
         inside = np.flatnonzero((step + shift >= 0) & (step + shift < n_steps))
-        blocks.append(_moved(sequences.rows, inside + shift, inside))
-    return sparse.hstack(blocks, format="csr") if sparse.issparse(blocks[0]) else np.hstack(blocks)
+        blocks.append(_moved(rows, inside + shift, inside))
+    blocks.append(_zeros(rows, (after + 1 - near.stop) * D))
+    return sparse.hstack(blocks, format="csr") if sparse.issparse(rows) else np.hstack(blocks)
+
+
+def _zeros(rows, n_columns):
+    shape = (rows.shape[0], n_columns)
+    is_sparse = sparse.issparse(rows)
+    return sparse.csr_array(shape, dtype=rows.dtype) if is_sparse else np.zeros(shape, rows.dtype)
 
 
 def _moved(rows, source, target):

@@ -1,12 +1,14 @@
 """Between padded arrays and ragged sequences."""
 
+from functools import partial
 from numbers import Integral
 
 import numpy as np
 from scipy import sparse
 from sklearn.utils._param_validation import validate_params
 
-from .._validation import depth, is_missing, no_steps, object_array, only_numbers
+from .._arrays import as_array, depth, is_missing, object_array, shown
+from .._validation import no_steps
 
 
 @validate_params(
@@ -68,28 +70,22 @@ def pad(sequences, padding_value=np.nan):
     return padded
 
 
-def _check_scalar(padding_value):
-    if depth(padding_value):
-        raise ValueError(f"padding_value must be a single value, got {padding_value!r}.")
-
-
 def _read_dense(x, i):
     if sparse.issparse(x):
         raise TypeError(f"sequence {i} is sparse and cannot be padded. Use its toarray().")
-    try:
-        part = np.asarray(x)
-    except ValueError:
-        raise ValueError(
-            f"sequence {i} has steps with different numbers of features. It must be an array "
-            "(n_steps, ...)."
-        ) from None
+    part = as_array(x, f"sequence {i}")
     if part.ndim == 0:
         raise ValueError(
-            f"sequence {i} is a single item, {x!r}. It must be an array (n_steps, ...)."
+            f"sequence {i} is a single item, {shown(x)}. It must be an array (n_steps, ...)."
         )
     if not len(part):
         raise no_steps(i)
     return part
+
+
+def _check_scalar(padding_value):
+    if depth(padding_value):
+        raise ValueError(f"padding_value must be a single value, got {shown(padding_value)}.")
 
 
 def _padded_dtype(parts, padding_value):
@@ -97,13 +93,14 @@ def _padded_dtype(parts, padding_value):
     if not is_text:
         return np.dtype(object)
     dtypes = [part.dtype for part in parts]
+    is_object = padding_value is not None and np.asarray(padding_value).dtype == object
     try:
-        if is_text == {isinstance(padding_value, str)}:
+        if is_text == {isinstance(padding_value, str)} and not is_object:
             return np.result_type(*dtypes, _dtype_of(padding_value, dtypes))
     except TypeError:  # NumPy knows no common type
         pass
     raise ValueError(
-        f"padding_value={padding_value!r} cannot stand among the values, of type "
+        f"padding_value={shown(padding_value)} cannot stand among the values, of type "
         f"{dtypes[0].name}. Strings need a string, numbers a number, dates a date."
     )
 
@@ -167,17 +164,13 @@ def unpad(X, lengths=None, padding_value=np.nan):
     [[[1.0], [2.0]], [[3.0]]]
     """
     X = _read_padded(X)
-    _check_scalar(padding_value)
     lengths = _find_lengths(X, padding_value) if lengths is None else _read_lengths(X, lengths)
     return object_array([x[:length] for x, length in zip(X, lengths)])
 
 
 def _read_padded(X):
-    try:
-        X = np.asarray(X)
-    except ValueError:  # lists of unequal length
-        X = None
-    if X is None or X.ndim < 2:
+    X = as_array(X, "X")
+    if X.ndim < 2:
         raise ValueError(
             "X must be padded: an array of shape (n_sequences, n_steps, n_features), or of labels "
             "(n_sequences, n_steps)."
@@ -186,22 +179,33 @@ def _read_padded(X):
 
 
 def _find_lengths(X, padding_value):
-    if not is_missing(padding_value):
-        is_value = X != padding_value
-    elif X.dtype == object:
-        is_value = ~np.vectorize(is_missing, otypes=[bool])(X)
+    _check_scalar(padding_value)
+    if is_missing(padding_value):
+        is_padding = _each(is_missing, X) if X.dtype == object else X != X
     else:
-        is_value = X == X  # all but NaN
-    is_step = is_value.reshape(*X.shape[:2], -1).any(axis=2)
+        _padded_dtype([X], padding_value)  # which refuses what cannot be among the values
+        equals = partial(_is_equal, padding_value)
+        is_padding = _each(equals, X) if X.dtype == object else X == padding_value
+    is_step = ~is_padding.reshape(*X.shape[:2], -1).all(axis=2)
     empty = np.flatnonzero(~is_step.any(axis=1))
     if len(empty):
         raise ValueError(f"sequence {empty[0]} of X is nothing but padding. Leave it out.")
     return X.shape[1] - is_step[:, ::-1].argmax(axis=1)
 
 
+def _each(function, X):
+    return np.vectorize(function, otypes=[bool])(X)
+
+
+def _is_equal(value, item):
+    try:
+        return bool(item == value)
+    except (TypeError, ValueError):  # NA and arrays are neither equal nor unequal
+        return False
+
+
 def _read_lengths(X, lengths):
-    with only_numbers("lengths"):
-        lengths = np.asarray(lengths)
+    lengths = as_array(lengths, "lengths")
     S, T = X.shape[:2]
     if lengths.shape != (S,) or lengths.dtype.kind not in "iu":
         raise ValueError(f"lengths must hold an integer for each of the {S} sequences of X.")

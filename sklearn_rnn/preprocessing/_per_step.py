@@ -11,8 +11,8 @@ from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _num_samples, check_is_fitted, has_fit_parameter
 
+from .._arrays import as_array, check_dense, depth, only_numbers, shown
 from .._targets import read_step_values, read_step_weight
-from .._validation import depth, only_numbers
 from ._steps import read_steps
 
 
@@ -209,7 +209,8 @@ class PerStepTransformer(
         """
         check_is_fitted(self)
         steps = read_steps(X, as_items=False)
-        values = self.transformer_.inverse_transform(steps.rows)
+        with self._refusals(steps):
+            values = self.transformer_.inverse_transform(steps.rows)
         if self._of_tokens and not steps.is_table:
             values = np.ravel(values).tolist()
         return steps.give_back(values)
@@ -287,12 +288,19 @@ class PerStepTransformer(
         try:
             with only_numbers("X"):
                 yield
+        except ValueError as error:
+            if "could not be broadcast" not in str(error):
+                raise
+            raise ValueError(
+                f"X has {steps.n_features} features at each step, which "
+                f"{type(self.transformer).__name__} does not take. Pass those that it gives."
+            ) from error
         except (AttributeError, TypeError) as error:
             if not isinstance(steps.rows, list):
                 raise
             raise TypeError(
                 f"{type(self.transformer).__name__} does not take the steps of X, of which the "
-                f"first is {steps.rows[0]!r}: {error}"
+                f"first is {steps.rows[0]!r}."
             ) from error
 
     def _give_back(self, steps, values):
@@ -319,16 +327,20 @@ def _targets_of_rows(y, steps):
         return y
     if hasattr(y, "columns"):
         y = np.asarray(y)
+    check_dense(y, "y")
+    if depth(y) == 0:
+        raise ValueError(f"y must be an array or a list, got {shown(y)}.")
     if _num_samples(y) != steps.n_sequences:
         raise ValueError(
             f"y has {_num_samples(y)} entries, but X has {steps.n_sequences} sequences. Pass one "
             "entry of y for each sequence."
         )
-    per_step = all(depth(part) == 1 and len(part) == n for part, n in zip(y, steps.lengths))
-    widths = {len(part) if depth(part) else 1 for part in y}
-    if per_step or len(widths) > 1:
+    depths = {depth(part) for part in y}
+    widths = [_num_samples(part) if depth(part) else 1 for part in y]
+    per_step = depths == {1} and widths == steps.lengths.tolist()
+    if per_step or len(set(widths)) > 1:
         return read_step_values(y, steps, "y")
-    return np.repeat(np.asarray(y), steps.lengths, axis=0)
+    return np.repeat(as_array(y, "y"), steps.lengths, axis=0)
 
 
 def _weight_of_rows(sample_weight, steps, transformer):

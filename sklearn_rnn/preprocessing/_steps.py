@@ -7,7 +7,8 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils.validation import _num_samples
 
-from .._validation import Sequences, depth, no_steps, read_3d, read_ragged
+from .._arrays import depth, refuse_mask, shown
+from .._validation import Sequences, no_steps, read_3d, read_ragged
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,9 @@ def read_steps(X, as_items):
         Whether the rows shall be a list with one item for each step, rather than a 2-D array. Where
         steps are dicts they always are.
     """
-    if isinstance(X, list | tuple) or (depth(X) == 1 and X.dtype == object):
+    refuse_mask(X, "X")
+    is_object_array = depth(X) == 1 and getattr(X, "dtype", None) == np.dtype(object)
+    if isinstance(X, list | tuple) or is_object_array:
         X = list(X)
         if not X:
             raise ValueError("X holds no sequences. Pass at least one.")
@@ -77,7 +80,7 @@ def _is_nested_table(X):
     depths = {depth(x) for x in X}
     if depths == {0}:
         return _is_numeric(X)
-    lengths = {len(x) for x in X} if depths == {1} else {0}
+    lengths = {_num_samples(x) for x in X} if depths == {1} else {0}
     return len(lengths) == 1 and lengths != {0} and _is_numeric(X[0])
 
 
@@ -89,11 +92,12 @@ def _read_list(X, as_items):
     for i, x in enumerate(X):
         if depth(x) == 0:
             raise ValueError(
-                f"sequence {i} of X is a single item, {x!r}. Every sequence must hold its steps: "
-                "an array (n_steps, n_features) or a list of tokens, dicts or the like."
+                f"sequence {i} of X is a single item, {shown(x)}. Every sequence must hold its "
+                "steps: an array (n_steps, n_features) or a list of tokens, dicts or the like."
             )
         if _num_samples(x) == 0:
             raise no_steps(i)
+        refuse_mask(x, f"sequence {i} of X")
     if as_items or (depth(X[0]) == 1 and isinstance(next(iter(X[0])), Mapping)):
         items = [_as_items(x) for x in X]
         lengths = np.array([len(part) for part in items])

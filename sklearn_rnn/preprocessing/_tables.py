@@ -1,33 +1,24 @@
 """Between long tables, a row a step, and ragged sequences."""
 
 from importlib import import_module
-from numbers import Integral
 
 import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import StrOptions, validate_params
 
+from .._arrays import as_array, depth, is_missing, shown
+from .._constraints import COLUMN
+from .._long_tables import as_table, check_sequence_id, insert_column, runs, split_off_id
 from .._targets import read_step_values
-from .._validation import (
-    Sequences,
-    as_table,
-    check_sequence_id,
-    depth,
-    insert_column,
-    is_missing,
-    only_numbers,
-    runs,
-    shown,
-    split_off_id,
-)
+from .._validation import Sequences
 from ._steps import read_steps
 
 _UNCHECKED = {"accept_sparse": "csr", "dtype": None, "ensure_all_finite": False}
 
 
 @validate_params(
-    {"table": "no_validation", "sequence_id": [str, Integral], "values": "no_validation"},
+    {"table": "no_validation", "sequence_id": [*COLUMN], "values": "no_validation"},
     prefer_skip_nested_validation=True,
 )
 def to_sequences(table, sequence_id, *values):
@@ -98,7 +89,7 @@ def to_sequences(table, sequence_id, *values):
     {
         "X": "no_validation",
         "values": "no_validation",
-        "sequence_id": [str, Integral],
+        "sequence_id": [*COLUMN],
         "ids": ["array-like", None],
         "columns": ["array-like", None],
         "library": [StrOptions({"pandas", "polars"})],
@@ -176,20 +167,18 @@ def to_table(X, *values, sequence_id=0, ids=None, columns=None, library="pandas"
 def _read_ids(ids, n_sequences):
     if ids is None:
         return np.arange(n_sequences)
-    given = list(ids)
-    with only_numbers("ids"):
-        ids = np.asarray(ids)
+    ids = as_array(ids, "ids")
     if ids.shape != (n_sequences,):
         raise ValueError(
             f"ids has shape {ids.shape}, but X has {n_sequences} sequences. Pass one id for each."
         )
-    if any(map(is_missing, given)):
+    if any(map(is_missing, ids)):
         raise ValueError("ids holds a missing value. Pass an id for each sequence.")
-    if len({isinstance(i, str) for i in given}) > 1:
+    if len({isinstance(i, str) for i in ids}) > 1:
         raise TypeError("ids mixes strings and numbers. Make them all of one type.")
     try:
         names, counts = np.unique(ids, return_counts=True)
-    except TypeError:
+    except (TypeError, ValueError, ArithmeticError):
         raise TypeError("ids must all be of one type that sorts.") from None
     if len(names) < n_sequences:
         raise ValueError(
@@ -210,8 +199,9 @@ def _read_position(position, n_features):
 
 def _read_columns(columns, n_features, sequence_id):
     names = [f"x{i}" for i in range(n_features)] if columns is None else list(columns)
-    if not all(isinstance(name, str) for name in names):
-        raise TypeError(f"columns must be strings, but is {names}.")
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"columns must be strings, but holds {shown(name)}.")
     if len(names) != n_features or len({sequence_id, *names}) <= n_features:
         raise ValueError(
             f"columns must name the {n_features} features of a step, each differently and none "
