@@ -3,8 +3,8 @@
     python benchmarks/soak.py --seconds 600
 
 Each round draws an estimator, a solver, a layout, a precision, a number of threads and a shape;
-fits, predicts, pickles, goes on with `partial_fit` and step by step; and every fourth fit fails or
-is interrupted on purpose. What Python's allocators hold (tracemalloc), what the process takes (RSS)
+fits, predicts, pickles, goes on with `partial_fit` and step by step; and one fit of four fails, one is
+interrupted on purpose. What Python's allocators hold (tracemalloc), what the process takes (RSS)
 and its threads are printed as it goes. It ends with status 1 if a thread is left, or if either
 memory grew by more than `--growth` MB from the second quarter of the rounds to the last, by their
 medians: the first quarter is for caches to fill.
@@ -116,9 +116,10 @@ def one_round(rng, number):
         random_state=number,
         **parameters,
     )
-    if number % 4 == 1:
+    turn = number // len(ESTIMATORS) % 4  # so that all of them fail and are interrupted
+    if turn == 1:
         fail(estimator, X, y)
-    if number % 4 == 3:
+    if turn == 3:
         with contextlib.redirect_stdout(Interrupter(1)):
             estimator.set_params(verbose=1).fit(X, y)
         estimator.set_params(verbose=0)

@@ -9,15 +9,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
 from itertools import count
 from math import ceil
 
 import joblib
 import numpy as np
 from scipy import sparse
-from threadpoolctl import ThreadpoolController
 
+from ._blas import OneBlasThread
 from ._packing import Packing
 
 # A shard has up to this many sequences, so that what is done at one step is worth the calls; of
@@ -133,7 +132,7 @@ def shard_map(n_jobs):
     BLAS is held to one thread meanwhile: threads of its own would compete with these.
     """
     n_threads = _n_threads(n_jobs)
-    with _controller().limit(limits=1, user_api="blas"):
+    with OneBlasThread():
         if n_threads == 1:
             yield map
         else:
@@ -160,9 +159,3 @@ def _n_threads(n_jobs):
     backend, _ = joblib.parallel.get_active_backend()
     # a worker of joblib's has a share of the cores already
     return 1 if backend.nesting_level else joblib.effective_n_jobs(n_jobs)
-
-
-@cache
-def _controller():
-    """One for all calls: to look for the libraries takes milliseconds."""
-    return ThreadpoolController()

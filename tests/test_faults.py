@@ -1,5 +1,6 @@
 """Whatever goes wrong, an estimator is as it was before, or fitted with the best weights so far."""
 
+import copy
 import errno
 import io
 import os
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import threading
 import warnings
+from time import perf_counter
 
 import joblib
 import numpy as np
@@ -17,7 +19,7 @@ from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
-from tasks import TASKS, X_TEST, X, environment, fitted, of_each_task, outputs, state
+from tasks import TASKS, X_TEST, X, blas_threads, environment, fitted, of_each_task, outputs, state
 
 from sklearn_rnn import (
     SequenceClassifier,
@@ -74,6 +76,7 @@ class Fault:
 def fit(estimator, y):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.filterwarnings("ignore", "Training was interrupted")
         return estimator.fit(X, y)
 
 
@@ -87,11 +90,11 @@ def n_calls(name, place, parameters):
 @of_each_task
 @pytest.mark.parametrize("solver", ["lbfgs", "adam"])
 @pytest.mark.parametrize("place", PLACES)
-def test_no_memory_left(name, solver, place, monkeypatch):
+def test_no_memory_left(name, solver, place, monkeypatch, rng):
     parameters = FEW | {"solver": solver, "n_jobs": 2}
     n = n_calls(name, place, parameters)
     y, n_threads = TASKS[name][1](X), threading.active_count()
-    for at in sorted({1, n // 2, n} - {0} if n else ()):
+    for at in sorted({1, rng.integers(1, n + 1), n} if n else ()):
         estimator = clone(TASKS[name][0]).set_params(**parameters)
         before = vars(estimator).copy()
         with monkeypatch.context() as patch:
@@ -162,6 +165,36 @@ def test_a_signal_ends_training_with_the_best_weights(name, solver, n_jobs, iter
         errors = process.stderr.read()
     assert process.returncode == 0, errors
     assert last.startswith("fitted") and int(last.split()[1]) >= iteration
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="the system has no such timer")
+@of_each_task
+def test_a_signal_at_any_time(name, rng):
+    """While input is read, memory packed, a thread started, BLAS limited or weights are set."""
+    y = TASKS[name][1](X)
+    last = fit(clone(TASKS[name][0]).set_params(max_iter=8, n_jobs=2, n_init=2), y)
+    blas, others = blas_threads(), set(threading.enumerate())
+    start = perf_counter()
+    whole = fit(copy.deepcopy(last), y)
+    duration = perf_counter() - start
+    handler = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        for delay in rng.uniform(1e-4, duration, size=15):
+            estimator = copy.deepcopy(last)
+            try:
+                signal.setitimer(signal.ITIMER_REAL, delay)
+                fit(estimator, y)
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            except KeyboardInterrupt:  # before training, or after it
+                assert state(estimator) in (state(last), state(whole))
+            assert np.isfinite(outputs(estimator, X_TEST)).all()
+            assert blas_threads() == blas
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+    for thread in set(threading.enumerate()) - others:
+        thread.join(10)
+        assert not thread.is_alive()
 
 
 class Killed(SequenceClassifier):

@@ -70,6 +70,15 @@ def test_workers_do_not_crowd_the_cores(backend):
         assert joblib.Parallel(2)(joblib.delayed(threads)(i) for i in "ab") == [(1, False)] * 2
 
 
+def test_blas_gets_its_threads_back_after_fits_on_several_threads():
+    with threadpool_limits(2, user_api="blas"):
+        before = blas_threads()
+        with joblib.parallel_config("threading"):
+            tagger = SequenceTagger(tol=9, n_iter_no_change=1)
+            joblib.Parallel(2)([joblib.delayed(tagger.fit)(X, sign_so_far(X))] * 4)
+        assert blas_threads() == before
+
+
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_blas_gets_its_threads_back_when_training_fails(error, monkeypatch):
     def fail(*_):

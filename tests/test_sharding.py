@@ -13,7 +13,8 @@ from scipy import sparse
 from tasks import blas_threads
 from threadpoolctl import threadpool_limits
 
-from sklearn_rnn import _sharding
+from sklearn_rnn import _blas, _sharding
+from sklearn_rnn._blas import OneBlasThread
 from sklearn_rnn._sharding import Deferred, pack, shard_map, share_out
 
 some_lengths = st.lists(st.integers(1, 40), min_size=1, max_size=30).map(np.array)
@@ -157,6 +158,32 @@ def test_map_holds_blas_to_one_thread(n_jobs, two_blas_threads):
         assert list(map_(lambda a, b: a - b, range(9), range(9))) == [0] * 9
         assert list(map_(str, range(50))) == [str(i) for i in range(50)]
     assert set(blas_threads()) == {2}
+
+
+def test_blas_has_its_threads_back_when_the_last_context_is_closed(two_blas_threads):
+    one, other = OneBlasThread(), OneBlasThread()
+    with one:
+        other.__enter__()
+    assert set(blas_threads()) == {1}
+    # by a thread that did not open the first
+    thread = threading.Thread(target=other.__exit__)
+    thread.start()
+    thread.join()
+    assert set(blas_threads()) == {2}
+
+
+def test_an_interrupt_of_the_closing_is_made_up_for(two_blas_threads, monkeypatch):
+    context = OneBlasThread()
+    context.__enter__()
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(_blas, "_set", interrupted)
+        context.__exit__()
+    del context
+    assert set(blas_threads()) == {2}
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize("n_jobs", [None, 2])
