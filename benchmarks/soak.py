@@ -3,11 +3,11 @@
     python benchmarks/soak.py --seconds 600
 
 Each round draws an estimator, a solver, a layout, a precision, a number of threads and a shape;
-fits, predicts, pickles, goes on with `partial_fit` and step by step; and one fit of four fails, one is
-interrupted on purpose. What Python's allocators hold (tracemalloc), what the process takes (RSS)
-and its threads are printed as it goes. It ends with status 1 if a thread is left, or if either
-memory grew by more than `--growth` MB from the second quarter of the rounds to the last, by their
-medians: the first quarter is for caches to fill.
+fits, predicts, pickles, goes on with `partial_fit` and step by step; of four rounds of an estimator
+one begins with a fit that fails, one with a fit that is interrupted. What Python's allocators hold
+(tracemalloc), what the process takes (RSS) and its threads are printed as it goes. It ends with
+status 1 if a thread is left, or if either memory grew by more than `--growth` MB from the second
+quarter of the rounds to the last, by their medians: the first quarter is for caches to fill.
 """
 
 import argparse
