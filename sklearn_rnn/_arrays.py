@@ -54,8 +54,9 @@ def as_array(values, name):
 
 def check_dense(values, name):
     """Refuse what is sparse, and masks, which would be ignored."""
-    if sparse.issparse(values):
-        raise TypeError(f"{name} is sparse. Pass an array: its toarray().")
+    parts = values if isinstance(values, list | tuple) else [values]
+    if any(map(sparse.issparse, parts)):
+        raise TypeError(f"{name} is sparse or holds what is. Pass arrays: call toarray().")
     refuse_mask(values, name)
 
 

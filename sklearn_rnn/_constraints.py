@@ -9,7 +9,7 @@ _MOST = 2**31 - 1  # what NumPy can count to, wherever it is
 
 
 class Number(Interval):
-    """A finite number; True, which Python takes for 1, is none, and no duration, which NumPy does.
+    """A finite number; neither True, which Python takes for 1, nor a duration, as NumPy takes it.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ from scipy import sparse
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
-from ._arrays import depth, object_array, only_numbers, refuse_dates, refuse_mask, shown
+from ._arrays import as_array, depth, object_array, only_numbers, refuse_dates, refuse_mask, shown
 from ._long_tables import as_table, runs, split_off_id
 
 # What scikit-learn is to check. Data of neither dtype become float64; of what is not finite
@@ -134,10 +134,10 @@ def _as_ragged(X):
     """A list of sequences, or X itself if it is a list of numbers or a nested list of a table."""
     depths = {depth(x) for x in X}
     if depths == {0}:
-        return np.asarray(X)
+        return as_array(X, "X")
     if depths == {1} and isinstance(X, list | tuple) and not any(map(sparse.issparse, X)):
         if len({len(x) for x in X}) == 1:
-            return np.asarray(X)
+            return as_array(X, "X")
     return list(X)
 
 

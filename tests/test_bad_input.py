@@ -210,6 +210,31 @@ FIT = {
         ValueError,
         ["sequence 1 of X is a masked array", "Leave out"],
     ),
+    "dates, 3-D": (
+        Classifier(),
+        fit(np.full(X.shape, "NaT", "M8[D]"), Y),
+        TypeError,
+        ["X holds dates"],
+    ),
+    "durations, table": (
+        Tagger(sequence_id=0),
+        fit(LONG.astype("m8[s]"), Y_STEPS.ravel()),
+        TypeError,
+        ["X holds dates or durations", "days or seconds"],
+    ),
+    "dates in one sequence": (
+        Classifier(),
+        fit([*X[:2], np.full((T, D), "2020", "M8[D]")], Y[:3]),
+        TypeError,
+        ["sequence 2", "datetime64", "sequence 0 has float64"],
+    ),
+    "dates in a frame": (
+        Tagger(sequence_id="who"),
+        lambda e: e.fit(frame(b=np.full(S * T, "2020", "M8[ns]")), Y_STEPS.ravel()),
+        TypeError,
+        ["X holds dates", "column 'b'", "Leave them out"],
+    ),
+    "bytes": (Classifier(), fit(np.full(X.shape, b"a"), Y), ValueError, ["but holds b'a'."]),
     "sparse sequences of one step without its axis": (
         Classifier(),
         fit([sparse.coo_array(x[0]) for x in X], Y),
@@ -262,7 +287,12 @@ FIT = {
     "y 3-D for a regressor": (Regressor(), fit(X, Y[:, None, None]), ValueError, ["dim"]),
     "y of no targets": (Regressor(), fit(X, np.ones((S, 0))), ValueError, ["0 feature"]),
     "y words for a regressor": (Regressor(), fit(X, ["a"] * S), ValueError, ["y"]),
-    "y NaN for a regressor": (Regressor(), fit(X, put(Y, 1, np.nan)), ValueError, ["y", "NaN"]),
+    "y NaN for a regressor": (
+        Regressor(),
+        fit(X, put(Y, 1, np.nan)),
+        ValueError,
+        ["y", "NaN", "sequence 1"],
+    ),
     "y NaN for a classifier": (
         Classifier(),
         fit(X, put(Y, 1, np.nan)),
@@ -287,6 +317,38 @@ FIT = {
         fit(X[:2], [["a", "b", "a", None]] * 2),
         (TypeError, ValueError),
         ["y"],
+    ),
+    "y sparse": (Tagger(), fit(X, csr(X)[0]), TypeError, ["y is sparse", "toarray"]),
+    "y of a sequence sparse": (Tagger(), fit(X, csr(X)), TypeError, ["y is sparse", "toarray"]),
+    "y masked": (
+        Classifier(),
+        fit(X, np.ma.masked_greater(Y, 0)),
+        ValueError,
+        ["y is a masked array", "Leave out"],
+    ),
+    "y of a word and numbers": (
+        Classifier(),
+        fit(X, ["a", *range(5)]),
+        ValueError,
+        ["'a' at sequence 0", "0 at sequence 1", "one type"],
+    ),
+    "y of a word and numbers in a sequence": (
+        Tagger(),
+        fit(X[:1], [["a", 1, 2, 3]]),
+        ValueError,
+        ["'a' at sequence 0, step 0", "1 at sequence 0, step 1"],
+    ),
+    "y of dicts": (
+        Tagger(),
+        fit(X[:1], [[{}, {}, {}, {}]]),
+        ValueError,
+        ["dict at sequence 0, step 0", "no label"],
+    ),
+    "y of dates for a regressor": (
+        Regressor(),
+        fit(X, np.full(S, "2020", "M8[D]")),
+        TypeError,
+        ["y holds dates"],
     ),
     "one class": (Classifier(), fit(X, np.full(S, "a")), ValueError, ["one class", "'a'"]),
     "one class at all steps": (Tagger(), fit(X, np.ones((S, T))), ValueError, ["one class, 1"]),
@@ -377,6 +439,20 @@ FIT = {
         fit(X, Y_STEPS, sample_weight=np.full((S, T), 1e308)),
         ValueError,
         ["sample_weight", "sum", "Scale it down"],
+    ),
+    "complex weights": (Classifier(), fit(X, Y, sample_weight=1j), ValueError, ["real numbers"]),
+    "sparse weights": (Tagger(), fit(X, Y_STEPS, sample_weight=csr(X)), TypeError, ["is sparse"]),
+    "weights of infinity": (
+        Classifier(),
+        fit(X, Y, sample_weight=np.inf),
+        ValueError,
+        ["sample_weight", "not finite"],
+    ),
+    "weights of dates": (
+        Classifier(),
+        fit(X, Y, sample_weight=np.full(S, "2020", "M8[D]")),
+        TypeError,
+        ["sample_weight holds dates"],
     ),
     "weights in lists": (
         Classifier(),
@@ -479,12 +555,20 @@ if hasattr(sparse.coo_array, "tensordot"):  # SciPy's sparse arrays have any num
     FIT["sparse 3-D"] = Classifier(), fit(sparse.coo_array(X), Y), TypeError, ["X"]
 
 PARAMETERS = [
-    *(("hidden_layer_sizes", value) for value in (0, -3, (), (3, -1), (3, 0.5), "a", 2.0, None)),
+    *(
+        ("hidden_layer_sizes", value)
+        for value in (0, -3, (), (3, -1), (3, 0.5), "a", 2.0, None, {3, 4})
+    ),
     *(("pooling", value) for value in ("sum", (), ("last", "sum"), 0, None, (["last"],))),
     ("activation", "gelu"),
     ("solver", "sgd"),
     ("alpha", -1),
     ("alpha", np.nan),
+    ("alpha", True),
+    ("tol", np.inf),
+    ("n_init", True),
+    ("n_jobs", 0),
+    ("random_state", -1),
     ("max_iter", 0),
     ("max_iter", 1.5),
     ("n_init", 0),
@@ -507,6 +591,8 @@ FIT |= {
     f"{name}={value!r}": (estimator(**{name: value}), fit(X, Y_STEPS), ValueError, [name])
     for estimator, name, value in [
         (Tagger, "sequence_id", 1.5),
+        (Feedback, "sequence_id", True),
+        (Tagger, "alpha", 10**400),
         (Tagger, "bidirectional", "both"),
         (Feedback, "teacher_forcing", "always"),
         (Feedback, "decoding", "beam"),
@@ -701,6 +787,19 @@ USE = {
         on_steps,
         score(X, [*Y_STEPS[:5], [0, 1]]),
         ["y[5]", "sequence 5", "4 steps"],
+    ),
+    "score of targets with NaN": (
+        Regressor(),
+        on_sequences,
+        score(X, put(Y, 2, np.nan)),
+        ["NaN", "sequence 2", "Leave"],
+    ),
+    "score of more targets": (Regressor(), on_sequences, score(X, X[:, 0]), ["3 targets", "saw 1"]),
+    "score with negative weights": (
+        Regressor(),
+        on_sequences,
+        score(X, Y, sample_weight=-np.ones(S)),
+        ["Negative", "sample_weight"],
     ),
     "score of fewer targets": (Regressor(), on_sequences, score(X, Y[:4]), ["4 entries"]),
     "score with fewer weights": (

@@ -27,11 +27,14 @@ from sklearn_rnn.preprocessing import (
     unpad,
 )
 
+CSR = [sparse.csr_array(x) for x in X]
+MASKED = np.ma.masked_greater(X, -9)
 SHUFFLED = LONG[[0, 4, 1]]
 NO_ID = put(LONG, (3, 0), np.nan)
 DATES = [np.array(["2020-01-01"] * n, "M8[D]") for n in (1, 2)]
 
 QUICK = {"hidden_layer_sizes": 2, "random_state": 0, "tol": 0.5, "n_iter_no_change": 1}
+CLASSIFIER = SequenceClassifier(**QUICK).fit(X, Y)
 TAGGER = SequenceTagger(**QUICK).fit(X, Y_STEPS)
 LONG_TAGGER = SequenceTagger(sequence_id=0, **QUICK).fit(LONG, Y_STEPS.ravel())
 FEEDBACK = OutputFeedbackTagger(**QUICK).fit(X, Y_STEPS)
@@ -96,6 +99,11 @@ PADDING = {
     "words with a number": (lambda: pad([["a"]], 0), ValueError, ["padding_value=0", "string"]),
     "numbers with a word": (lambda: pad([[1]], "a"), ValueError, ["padding_value='a'", "number"]),
     "dates with NaN": (lambda: pad(DATES), ValueError, ["padding_value=nan", "date"]),
+    "masked": (lambda: pad([X[0], MASKED[1]]), ValueError, ["sequence 1 is a masked", "Leave out"]),
+    "with a type": (lambda: pad([[1]], int), ValueError, ["padding_value", "cannot stand"]),
+    "with what is too large": (lambda: pad([[1]], 10**400), ValueError, ["padding_value=1000"]),
+    "unpad what is masked": (lambda: unpad(MASKED), ValueError, ["X is a masked array"]),
+    "unpad a dict": (lambda: unpad(X, None, {}), ValueError, ["padding_value={}", "cannot stand"]),
     "unpad a number": (lambda: unpad(3), ValueError, ["X", "array-like"]),
     "unpad one sequence": (lambda: unpad(X[0, 0]), ValueError, ["must be padded"]),
     "unpad what is ragged": (lambda: unpad([[1, 2], [1]]), ValueError, ["X", "unequal"]),
@@ -174,6 +182,14 @@ TABLES = {
         TypeError,
         ["DataFrame", "position"],
     ),
+    "of masked": (lambda: to_table(MASKED), ValueError, ["X is a masked array"]),
+    "of a range": (lambda: to_table(range(S)), ValueError, ["must hold sequences"]),
+    "of sparse ids": (lambda: to_table(X, ids=CSR), TypeError, ["ids is sparse"]),
+    "of sparse with words as ids": (
+        lambda: to_table(CSR, ids=list("abcdef")),
+        TypeError,
+        ["'a'", "Make the ids numbers"],
+    ),
     "by dask": (lambda: to_table(X, library="dask"), ValueError, ["library", "pandas", "'dask'"]),
 }
 
@@ -189,6 +205,8 @@ TRANSFORMERS = {
     "window, True": (window(LONG, sequence_id=True), TypeError, ["sequence_id", "True"]),
     "window, before": (window(X, before=-1), ValueError, ["before", "-1"]),
     "window, after": (window(X, after=1.5), ValueError, ["after", "1.5"]),
+    "window, huge": (window(X, after=10**400), ValueError, ["after", "in the range"]),
+    "window, dates": (window(X.astype("M8[s]")), TypeError, ["X holds dates"]),
     "window, other features": (
         lambda: ContextWindow().fit(X).transform(X[..., :2]),
         ValueError,
@@ -237,6 +255,21 @@ TRANSFORMERS = {
         ValueError,
         ["23 rows for 24 steps"],
     ),
+    "masked": (scaler(MASKED), ValueError, ["X is a masked array"]),
+    "one masked": (scaler([X[0], MASKED[1]]), ValueError, ["masked"]),
+    "a range": (scaler(range(S)), ValueError, ["2D array"]),
+    "targets sparse": (scaler(X, CSR), TypeError, ["y is sparse", "toarray"]),
+    "targets in a set": (scaler(X, {*range(S)}), ValueError, ["y must be", "{0, 1"]),
+    "words back": (
+        lambda: PerStepTransformer(StandardScaler()).fit(X).inverse_transform([[["a"]]]),
+        ValueError,
+        ["X must hold numbers", "'a'"],
+    ),
+    "other features back": (
+        lambda: PerStepTransformer(StandardScaler()).fit(X).inverse_transform(X[..., :2]),
+        ValueError,
+        ["X has 2 features", "StandardScaler"],
+    ),
     "few targets": (scaler(X, Y[:3]), ValueError, ["y has 3 entries", "6 sequences"]),
     "few weights": (scaler(X, sample_weight=[1]), ValueError, ["sample_weight", "6 sequences"]),
     "not fitted": (
@@ -269,6 +302,19 @@ SPLITTERS = {
     "few y": (folds(LONG, Y, stratify=True), ValueError, ["24", "6"]),
     "continuous y": (folds(LONG, LONG[:, 1], stratify=True), ValueError, ["continuous"]),
     "a seed in vain": (folds(LONG, random_state=0), ValueError, ["shuffle"]),
+    "stratified by a word": (folds(LONG, Y, stratify="no"), ValueError, ["'stratify'", "'no'"]),
+    "a seed below zero": (
+        folds(LONG, shuffle=True, random_state=-1),
+        ValueError,
+        ["'random_state'", "-1"],
+    ),
+    "y with NaN": (
+        folds(LONG, put(Y_STEPS.ravel(), 9, np.nan), stratify=True),
+        ValueError,
+        ["label of y at row 9", "missing"],
+    ),
+    "None in two": (halves(LONG, None), ValueError, ["position 1 is None", "Leave it out"]),
+    "ragged labels": (halves(LONG, stratify=[[1], [1, 2]]), ValueError, ["stratify", "lists"]),
     "nothing in two": (halves(), ValueError, ["At least one array"]),
     "3-D in two": (halves(X), ValueError, ["2-D table"]),
     "a list in two": (halves(list(X)), ValueError, ["2-D table", "scikit-learn's own"]),
@@ -299,6 +345,20 @@ SCORERS = {
         lambda: sequence_scorer(make_scorer(metrics.sequence_accuracy_score)),
         ValueError,
         ["sequence_accuracy_score", "sequence_scorer('sequence_accuracy')"],
+    ),
+    "a class": (lambda: sequence_scorer(SequenceTagger), TypeError, ["a name or a scorer"]),
+    "a label": (score("accuracy", TAGGER, X, 3), ValueError, ["y must hold the labels", "3"]),
+    "a label of sequences": (score("span_f1", TAGGER, X, 3), ValueError, ["y must hold", "3"]),
+    "no estimator": (score("span_f1", None, X, Y_STEPS), TypeError, ["not an estimator"]),
+    "None among labels": (
+        score("accuracy", TAGGER, X, [*Y_STEPS[:5], [0, None, 1, 1]]),
+        ValueError,
+        ["sequence 5, step 1", "missing"],
+    ),
+    "lists for a classifier": (
+        score("accuracy", CLASSIFIER, X, Y_STEPS),
+        ValueError,
+        ["a list for each of 6", "one label for each of 6"],
     ),
     "few": (score("accuracy", TAGGER, X, Y_STEPS[:3]), ValueError, ["3 entries", "6 sequences"]),
     "short": (
@@ -363,6 +423,26 @@ METRICS = {
         lambda: metrics.token_accuracy_score([["a"], "b"], [["a"], ["b"]]),
         ["y_true[1]", "shape ()"],
     ),
+    "a word among numbers": (
+        lambda: metrics.token_accuracy_score(Y_STEPS, [*Y_STEPS[:5], ["a", 0, 1, 1]]),
+        ["y_pred mixes", "'a' at sequence 5, step 0"],
+    ),
+    "a label missing": (
+        lambda: metrics.flat_classification_report([["a", None]], [["a", "b"]]),
+        ["label of y_true at sequence 0, step 1", "missing"],
+    ),
+    "a NaN": (
+        lambda: metrics.sequence_accuracy_score(put(Y_STEPS, (2, 1), np.nan), Y_STEPS),
+        ["label of y_true at sequence 2, step 1", "missing"],
+    ),
+    "ragged ids": (
+        lambda: metrics.span_f1_score(["O", "O"], ["O", "O"], sequence_ids=[[1], [1, 2]]),
+        ["sequence_ids holds lists"],
+    ),
+    "a weight that is NaN": (
+        lambda: metrics.sequence_accuracy_score(Y_STEPS, Y_STEPS, sample_weight=np.nan),
+        ["sample_weight", "not finite"],
+    ),
     "empty, sequences": (lambda: metrics.sequence_accuracy_score([], []), ["y_true is empty"]),
     "few weights": (
         lambda: metrics.token_accuracy_score(Y_STEPS, Y_STEPS, sample_weight=[1]),
@@ -403,6 +483,9 @@ METRICS = {name: (call, ValueError, words) for name, (call, words) in METRICS.it
 # more in test_streaming.py, where they also change nothing
 STEPS = {
     "words": (step(["a", "b", "c"]), ValueError, ["x must hold numbers", "'a'"]),
+    "dates": (step(X[:, 0].astype("M8[s]")), TypeError, ["x holds dates"]),
+    "masked": (step(MASKED[:, 0]), ValueError, ["x is a masked array"]),
+    "sparse, one each": (step(CSR), ValueError, ["x holds arrays"]),
     "dict": (step({}), TypeError, ["x must hold numbers", "'dict'"]),
     "NaN": (step(X[:, 0], put(X[:, 1], (2, 0), np.nan)), ValueError, ["step 1, sequence 2"]),
     "fewer sequences": (step(X[:, 0], X[:2, 1]), ValueError, ["step 1", "(2, 3)", "start()"]),
@@ -421,6 +504,9 @@ BATCHES = {
         ValueError,
         ["classes", "position 2", "missing"],
     ),
+    "no classes": (go_on(X, Y, classes=[]), ValueError, ["classes is empty", "leave it out"]),
+    "mixed classes": (go_on(X, Y, classes=["a", 1]), ValueError, ["classes mixes", "position 1"]),
+    "ragged classes": (go_on(X, Y, classes=[[1], [1, 2]]), ValueError, ["classes holds lists"]),
     "2-D classes": (go_on(X, Y, classes=[[0, 1]]), ValueError, ["1d array"]),
     "a number of classes": (go_on(X, Y, classes=2), ValueError, ["1d array"]),
     "continuous classes": (go_on(X, Y, classes=[0.5, 1.5]), ValueError, ["continuous"]),
@@ -453,6 +539,7 @@ DATA = {
     "multiplication": (lambda: datasets.make_multiplication(-1), ["n_sequences", "-1"]),
     "order": (lambda: datasets.make_temporal_order(2, n_relevant=4), ["n_relevant", "4"]),
     "bits": (lambda: datasets.make_memorization(2, n_bits=0), ["n_bits"]),
+    "True": (lambda: datasets.make_adding(True), ["n_sequences", "True"]),
     "seed": (lambda: datasets.make_adding(2, random_state="a"), ["random_state", "'a'"]),
 }
 DATA = {name: (call, ValueError, words) for name, (call, words) in DATA.items()}
