@@ -27,6 +27,7 @@ def as_table(X):
     """X, or what nested lists hold as an array."""
     refuse_mask(X, "X")
     X = X if hasattr(X, "shape") else as_array(X, "X")
+    X = X.tocsr() if sparse.issparse(X) else X  # of others not all have rows and columns
     if len(X.shape) != 2:
         raise ValueError("X is no table: it must have rows, all with the same columns.")
     return X

@@ -151,6 +151,10 @@ class _StepScorer:
 
 
 def _check(scorer, estimator, y):
+    if not hasattr(estimator, "predict"):
+        raise TypeError(
+            f"{scorer!r} needs an estimator that predicts, got a {type(estimator).__name__}."
+        )
     if not hasattr(estimator, "classes_"):
         check_is_fitted(estimator)
     if y is None:

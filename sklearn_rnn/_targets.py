@@ -261,6 +261,7 @@ def read_sequence_weight(sample_weight, sequences):
 
 def read_step_weight(sample_weight, sequences):
     """A weight for each step, (N,), from one for each step or one for each sequence."""
+    check_dense(sample_weight, "sample_weight")
     n_steps = int(sequences.lengths.sum())
     if sequences.layout == "long" or sample_weight is None or depth(sample_weight) == 0:
         return _read_weight(sample_weight, n_steps, "row", sequences.name)

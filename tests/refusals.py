@@ -28,7 +28,7 @@ FOREIGN = re.compile(
 
 def assert_ours(error):
     """The error must have been raised by us or scikit-learn, in words that help."""
-    message = str(error)
+    message = str(error).partition("\n")[0]  # data may follow
     *_, last = traceback.extract_tb(error.__traceback__)
     assert message
     assert not FOREIGN.search(message), message

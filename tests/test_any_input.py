@@ -362,15 +362,15 @@ CONVERSIONS = {
                 Y_STEPS,
                 ITEMS | {"bytes each", "a NaN among steps", "10**30 at each step"},
             ),
-            "sequence_id": (0, {*POSITION, "a word"}),
             "ids": (list("abcdef"), {"None", "range", "a series of dates"}),
         },
     ),
-    "to_table, a frame": (
+}
+if "a frame with words" in VALUES:
+    CONVERSIONS["to_table, a frame"] = (
         lambda columns, sequence_id: to_table(X, sequence_id=sequence_id, columns=columns),
         {"columns": (list("xyz"), NAMES), "sequence_id": ("who", {"a word", *POSITION})},
-    ),
-}
+    )
 
 TRANSFORMERS = {
     "ContextWindow": (

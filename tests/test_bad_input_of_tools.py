@@ -349,7 +349,11 @@ SCORERS = {
     "a class": (lambda: sequence_scorer(SequenceTagger), TypeError, ["a name or a scorer"]),
     "a label": (score("accuracy", TAGGER, X, 3), ValueError, ["y must hold the labels", "3"]),
     "a label of sequences": (score("span_f1", TAGGER, X, 3), ValueError, ["y must hold", "3"]),
-    "no estimator": (score("span_f1", None, X, Y_STEPS), TypeError, ["not an estimator"]),
+    "no estimator": (
+        score("span_f1", None, X, Y_STEPS),
+        TypeError,
+        ["needs an estimator", "NoneType"],
+    ),
     "None among labels": (
         score("accuracy", TAGGER, X, [*Y_STEPS[:5], [0, None, 1, 1]]),
         ValueError,

@@ -107,7 +107,9 @@ def _read_list(X, as_items):
 
 
 def _as_items(x):
-    return list(x) if isinstance(x, list | tuple) or sparse.issparse(x) else np.asarray(x).tolist()
+    if sparse.issparse(x):
+        return list(x.tocsr())
+    return list(x) if isinstance(x, list | tuple) else np.asarray(x).tolist()
 
 
 def _as_rows(x):
