@@ -143,12 +143,10 @@ FLAG = {"True"}
 SEED = {"None", "True", "3"}
 TARGETS = {"-1 each", "0 each", "10**30 each", "range"}
 POSITION = {"3", "-1"}
-OPTIONAL = {"None"}
 IDS = {
     *("None", "range", "-1 each", "0 each", "infinity each", "10**30 each", "records"),
     *("a date each", "a series of dates"),
 }
-NAMES = {"None"}
 PARAMETERS = {
     "hidden_layer_sizes": COUNT,
     "activation": NOTHING,
@@ -303,9 +301,8 @@ PADDING = {
                 {
                     *ITEMS,
                     *("complex", "4-D", "nested", "a NaN among steps", "a NaN in a table"),
-                    *("ragged",),
-                    *("one longer", "lists", "no features", "10**30 at each step"),
-                    *("infinity in half precision", "dicts at each step"),
+                    *("ragged", "one longer", "lists", "no features", "dicts at each step"),
+                    *("10**30 at each step", "infinity in half precision"),
                 },
             ),
             "padding_value": (
@@ -369,7 +366,7 @@ CONVERSIONS = {
 if "a frame with words" in VALUES:
     CONVERSIONS["to_table, a frame"] = (
         lambda columns, sequence_id: to_table(X, sequence_id=sequence_id, columns=columns),
-        {"columns": (list("xyz"), NAMES), "sequence_id": ("who", {"a word", *POSITION})},
+        {"columns": (list("xyz"), {"None"}), "sequence_id": ("who", {"a word", *POSITION})},
     )
 
 TRANSFORMERS = {
