@@ -42,28 +42,37 @@ def object_array(items):
 
 def as_array(values, name):
     """What np.asarray gives, but that nothing is lost, ignored or made into something else."""
+    if type(values) is np.ndarray:
+        return values
     check_dense(values, name)
     with only_numbers(name):
         array = np.asarray(values)
     if array.dtype.kind == "U" and isinstance(values, list | tuple):
-        items = np.asarray(values, dtype=object)
-        if not all(isinstance(item, str) for item in items.flat):
-            return items  # of numbers beside strings NumPy makes strings
+        items = values if array.ndim == 1 else np.asarray(values, dtype=object).ravel().tolist()
+        if not all(issubclass(kind, str) for kind in set(map(type, items))):
+            return np.asarray(values, dtype=object)  # NumPy makes strings of numbers beside strings
     return array
+
+
+def _parts(x):
+    return x if isinstance(x, list | tuple) else [x]
+
+
+def _holds(x, kinds):
+    """Whether x, or an item of a list x, is of one of the kinds."""
+    return any(issubclass(kind, kinds) for kind in set(map(type, _parts(x))))
 
 
 def check_dense(values, name):
     """Refuse what is sparse, and masks, which would be ignored."""
-    parts = values if isinstance(values, list | tuple) else [values]
-    if any(map(sparse.issparse, parts)):
+    if _holds(values, (sparse.sparray, sparse.spmatrix)):
         raise TypeError(f"{name} is sparse or holds what is. Pass arrays: call toarray().")
     refuse_mask(values, name)
 
 
 def refuse_mask(x, name):
     """Refuse a masked array, or a list of such, whose mask would be ignored."""
-    parts = x if isinstance(x, list | tuple) else [x]
-    if any(isinstance(part, np.ma.MaskedArray) and np.ma.is_masked(part) for part in parts):
+    if _holds(x, np.ma.MaskedArray) and any(map(np.ma.is_masked, _parts(x))):
         raise ValueError(
             f"{name} is a masked array or holds one, whose mask would be ignored. Leave out what "
             "is masked, and pass ordinary arrays."

@@ -97,7 +97,7 @@ def label_layout(y, name, sequence_ids=None):
                 "list of the labels of all sequences, has no meaning. Leave it out."
             )
         parts = np.asarray(y) if hasattr(y, "columns") else y
-        lengths = np.array([_num_samples(part) if depth(part) else 1 for part in parts])
+        lengths = np.array([_length(part) for part in parts])
         layout, ids = "ragged", None
     elif sequence_ids is None:
         lengths, ids, layout = np.array([_num_samples(y)]), None, "long"
@@ -106,6 +106,12 @@ def label_layout(y, name, sequence_ids=None):
         _check_count(column, _num_samples(y), "sequence_ids", "row", name)
         (lengths, ids), layout = runs(column, "sequence_ids"), "long"
     return Sequences(np.empty((lengths.sum(), 0)), lengths, layout, ids, name)
+
+
+def _length(part):
+    if hasattr(part, "shape"):  # of a sparse part, which is refused later, there is no len
+        return part.shape[0] if part.shape else 1
+    return len(part) if depth(part) else 1
 
 
 def is_nested(y):

@@ -118,7 +118,7 @@ def test_a_failed_fit_leaves_the_last_one(name, monkeypatch):
 
 # A process that is interrupted while it trains; it tells of each iteration.
 INTERRUPTED = """
-import sys, warnings
+import signal, sys, warnings
 from tasks import TASKS, X, X_TEST, outputs
 from sklearn.base import clone
 import numpy as np
@@ -128,6 +128,7 @@ estimator = clone(estimator).set_params(
     solver=solver, n_jobs=int(n_jobs), tol=0, n_iter_no_change=10**6, max_iter=10**6, verbose=1
 )
 sys.stdout.reconfigure(line_buffering=True)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # where tests run in the background
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     estimator.fit(X, label(X))
