@@ -1,10 +1,17 @@
-"""How bad input must be refused, and the good data that bad ones are made of."""
+"""How bad input must be refused, and what is good: data, and estimators fitted to them."""
 
 import re
 import traceback
 
 import numpy as np
 import pytest
+
+from sklearn_rnn import (
+    OutputFeedbackTagger,
+    SequenceClassifier,
+    SequenceRegressor,
+    SequenceTagger,
+)
 
 S, T, D = 6, 4, 3
 X = np.random.default_rng(0).normal(size=(S, T, D))
@@ -14,6 +21,13 @@ IDS = np.repeat([7, -3, 5, 2, 9, 4], T)
 ROWS = X.reshape(-1, D)
 WIDE = X.reshape(S, -1)
 LONG = np.c_[IDS, ROWS]
+
+QUICK = {"hidden_layer_sizes": 2, "random_state": 0, "tol": 0.5, "n_iter_no_change": 1}
+CLASSIFIER = SequenceClassifier(**QUICK).fit(X, Y)
+REGRESSOR = SequenceRegressor(**QUICK).fit(X, Y)
+TAGGER = SequenceTagger(**QUICK).fit(X, Y_STEPS)
+LONG_TAGGER = SequenceTagger(sequence_id=0, **QUICK).fit(LONG, Y_STEPS.ravel())
+FEEDBACK = OutputFeedbackTagger(**QUICK).fit(X, Y_STEPS)
 
 # What only NumPy, SciPy or Python say: none of it tells a user where to look.
 FOREIGN = re.compile(

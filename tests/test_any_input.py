@@ -7,21 +7,31 @@ import warnings
 import joblib
 import numpy as np
 import pytest
-from refusals import LONG, WIDE, Y_STEPS, D, S, T, X, Y, assert_ours, put
+from refusals import (
+    CLASSIFIER,
+    FEEDBACK,
+    LONG,
+    LONG_TAGGER,
+    QUICK,
+    REGRESSOR,
+    TAGGER,
+    WIDE,
+    Y_STEPS,
+    D,
+    S,
+    T,
+    X,
+    Y,
+    assert_ours,
+    put,
+)
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_rnn import (
-    OutputFeedbackTagger,
-    SequenceClassifier,
-    SequenceRegressor,
-    SequenceTagger,
-    datasets,
-    metrics,
-)
+from sklearn_rnn import SequenceClassifier, SequenceTagger, datasets, metrics
 from sklearn_rnn._arrays import object_array
 from sklearn_rnn.model_selection import SequenceKFold, sequence_scorer, train_test_split
 from sklearn_rnn.preprocessing import (
@@ -122,13 +132,7 @@ else:
     }
 ITERATORS = {"a generator": lambda: (x for x in X), "an iterator": lambda: iter(list(Y))}
 
-QUICK = {"hidden_layer_sizes": 2, "random_state": 0, "tol": 0.5, "n_iter_no_change": 1}
-CLASSIFIER = SequenceClassifier(**QUICK).fit(X, Y)
-REGRESSOR = SequenceRegressor(**QUICK).fit(X, Y)
-TAGGER = SequenceTagger(**QUICK).fit(X, Y_STEPS)
-FEEDBACK = OutputFeedbackTagger(**QUICK).fit(X, Y_STEPS)
 WIDE_CLASSIFIER = SequenceClassifier(features_per_step=D, **QUICK).fit(WIDE, Y)
-LONG_TAGGER = SequenceTagger(sequence_id=0, **QUICK).fit(LONG, Y_STEPS.ravel())
 
 # What may be taken, by what it is taken for.
 ANYTHING = None  # it does not matter, but for the words of an error

@@ -2,7 +2,21 @@
 
 import numpy as np
 import pytest
-from refusals import LONG, Y_STEPS, S, T, X, Y, assert_refuses, put
+from refusals import (
+    CLASSIFIER,
+    FEEDBACK,
+    LONG,
+    LONG_TAGGER,
+    QUICK,
+    TAGGER,
+    Y_STEPS,
+    S,
+    T,
+    X,
+    Y,
+    assert_refuses,
+    put,
+)
 from scipy import sparse
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import CountVectorizer
@@ -10,7 +24,6 @@ from sklearn.metrics import make_scorer
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from sklearn_rnn import (
-    OutputFeedbackTagger,
     SequenceClassifier,
     SequenceRegressor,
     SequenceTagger,
@@ -32,12 +45,6 @@ MASKED = np.ma.masked_greater(X, -9)
 SHUFFLED = LONG[[0, 4, 1]]
 NO_ID = put(LONG, (3, 0), np.nan)
 DATES = [np.array(["2020-01-01"] * n, "M8[D]") for n in (1, 2)]
-
-QUICK = {"hidden_layer_sizes": 2, "random_state": 0, "tol": 0.5, "n_iter_no_change": 1}
-CLASSIFIER = SequenceClassifier(**QUICK).fit(X, Y)
-TAGGER = SequenceTagger(**QUICK).fit(X, Y_STEPS)
-LONG_TAGGER = SequenceTagger(sequence_id=0, **QUICK).fit(LONG, Y_STEPS.ravel())
-FEEDBACK = OutputFeedbackTagger(**QUICK).fit(X, Y_STEPS)
 
 
 def scaler(X, y=None, **more):

@@ -9,7 +9,7 @@ from sklearn.utils._param_validation import StrOptions, validate_params
 
 from .._arrays import as_array, depth, is_missing, shown
 from .._constraints import COLUMN
-from .._long_tables import as_table, check_sequence_id, insert_column, runs, split_off_id
+from .._long_tables import as_table, insert_column, runs, split_off_id
 from .._targets import read_step_values
 from .._validation import Sequences
 from ._steps import read_steps
@@ -189,7 +189,6 @@ def _read_ids(ids, n_sequences):
 
 
 def _read_position(position, n_features):
-    check_sequence_id(position)
     if not -n_features - 1 <= position <= n_features:
         raise ValueError(
             f"sequence_id={position}, but the table has only {n_features + 1} columns."
