@@ -23,29 +23,33 @@ from sets import load
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from sklearn_rnn import OutputFeedbackTagger, _adam, _fitting, _minibatches
-from sklearn_rnn._penalty import around
-from sklearn_rnn._start import RESERVOIR, SMALL
-from sklearn_rnn._training import Monitor, choose_solver, choose_start, train
-from sklearn_rnn._training_set import TrainingSet
+from sklearn_rnn import OutputFeedbackTagger
+from sklearn_rnn._training import adam, fit, minibatches
+from sklearn_rnn._training.monitor import Monitor
+from sklearn_rnn._training.penalty import Penalty
+from sklearn_rnn._training.recipe import RESERVOIR, SMALL, choose_solver, choose_start
+from sklearn_rnn._training.training_set import TrainingSet
 
 SETS = ["japanese_vowels", "gun_point", "ocr_letters", "protein_ss", "atis", "pendigits"]
 
 
 # What a part is replaced by
 
-
-def hold_all_alike(start, shapes, alpha, stiffness, sparse_input):
-    return around(start, shapes, alpha, 1.0, sparse_input)
+around_start = Penalty.around_start
 
 
-def hold_to_zero(start, shapes, *strength):
-    zero = {name: np.zeros(shape) for name, shape in shapes.items()}
-    return replace(around(start, shapes, *strength), centre=zero)
+def penalise_all_alike(network, start, alpha, stiffness, sparse_input):
+    return around_start(network, start, alpha, 1.0, sparse_input)
 
 
-def train_all_at_once(*arguments):
-    return train(*arguments[:-1], readout_first=False)
+def shrink_to_zero(*arguments):
+    penalty = around_start(*arguments)
+    zero = {name: np.zeros_like(array) for name, array in penalty.centre.items()}
+    return replace(penalty, centre=zero)
+
+
+def leave_readout(objective, w, max_iter):
+    return w
 
 
 class SwappedCounts(TrainingSet):
@@ -67,11 +71,11 @@ class AbsoluteTolerance(Monitor):
             self.tol = tol
 
 
-class ConstantAdam(_adam.Adam):
-    """The step size stays as it is at first."""
+class ConstantAdam(adam.Adam):
+    """The step size stays what it is at first."""
 
     def step(self, gradients, rows, step_size):
-        super().step(gradients, rows, _adam.STEP_SIZE)
+        super().step(gradients, rows, adam.ADAM_STEP_SIZE)
 
 
 # The changes
@@ -93,7 +97,7 @@ def recipe_of(estimator, benchmark):
 
 
 class Change(NamedTuple):
-    """A change of one part, by other parameters or by a name of a module with another value.
+    """A change of one part, by other parameters or by another value of a name.
 
     Attributes
     ----------
@@ -101,7 +105,7 @@ class Change(NamedTuple):
     concerns : callable
         Whether the change is one, given a `Recipe`.
     swap : tuple, optional
-        Module, name and value.
+        Module or class, name and value.
     parameters : callable, optional
         Parameters of the estimator, given the estimator.
     """
@@ -128,42 +132,45 @@ def readout_first(recipe):
     return recipe.start is RESERVOIR and not by_adam(recipe)
 
 
+STEP_SIZE = adam.ADAM_STEP_SIZE
 AS_IT_IS = Change("as it is", always)
 CHANGES = [
     AS_IT_IS,
     Change(
         "start: `RESERVOIR` for all",
         lambda recipe: recipe.start is not RESERVOIR,
-        (_fitting, "choose_start", lambda *facts: RESERVOIR),
+        (fit, "choose_start", lambda *facts: RESERVOIR),
     ),
     Change(
         "start: `SMALL` for all",
         lambda recipe: recipe.start is not SMALL,
-        (_fitting, "choose_start", lambda *facts: SMALL),
+        (fit, "choose_start", lambda *facts: SMALL),
     ),
-    Change("output layer not fitted first", readout_first, (_fitting, "train", train_all_at_once)),
-    Change("penalty: stiffness 1", always, (_fitting, "around", hold_all_alike)),
-    Change("penalty: around zero", always, (_fitting, "around", hold_to_zero)),
+    Change("output layer not fitted first", readout_first, (fit, "fit_readout", leave_readout)),
+    Change("penalty: stiffness 1", always, (Penalty, "around_start", penalise_all_alike)),
+    Change("penalty: around zero", always, (Penalty, "around_start", shrink_to_zero)),
     Change(
         "penalty: counts the other of steps and sequences",
         lambda recipe: recipe.per_step,
-        (_fitting, "TrainingSet", SwappedCounts),
+        (fit, "TrainingSet", SwappedCounts),
     ),
     Change(
         "tol: 1e-4, absolute",
         always,
-        (_fitting, "Monitor", AbsoluteTolerance),
+        (fit, "Monitor", AbsoluteTolerance),
         lambda estimator: {"tol": 1e-4},
     ),
     Change("tol: 10 times", always, parameters=lambda estimator: {"tol": 10 * estimator.tol}),
     Change("solver: L-BFGS", by_adam, parameters=lambda estimator: {"solver": "lbfgs"}),
     Change("solver: Adam", by_lbfgs, parameters=lambda estimator: {"solver": "adam"}),
     Change("solver: trust-ncg", by_lbfgs, parameters=lambda estimator: {"solver": "trust-ncg"}),
-    Change("Adam: beta_2 = 0.999", by_adam, (_adam, "BETA_2", 0.999)),
-    Change("Adam: constant step size", by_adam, (_adam, "Adam", ConstantAdam)),
-    Change("Adam: half the step size", by_adam, (_adam, "STEP_SIZE", _adam.STEP_SIZE / 2)),
-    Change("Adam: twice the step size", by_adam, (_adam, "STEP_SIZE", _adam.STEP_SIZE * 2)),
-    Change("Adam: batches of 64, as many epochs", by_adam, (_minibatches, "SIZE", 64)),
+    Change("Adam: beta_2 = 0.999", by_adam, (adam, "ADAM_BETA_2", 0.999)),
+    Change("Adam: constant step size", by_adam, (adam, "Adam", ConstantAdam)),
+    Change("Adam: half the step size", by_adam, (adam, "ADAM_STEP_SIZE", STEP_SIZE / 2)),
+    Change("Adam: twice the step size", by_adam, (adam, "ADAM_STEP_SIZE", STEP_SIZE * 2)),
+    Change(
+        "Adam: batches of 64, as many epochs", by_adam, (minibatches, "MINIBATCH_SEQUENCES", 64)
+    ),
 ]
 
 

@@ -20,16 +20,16 @@ from sets import load
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from sklearn_rnn import _fitting, _minibatches
-from sklearn_rnn._training import Monitor
+from sklearn_rnn._training import fit, minibatches
+from sklearn_rnn._training.monitor import Monitor
 
 SETS = ["atis", "conll2000", "pendigits"]
 BATCH_SIZES = [16, 64]
 
 
-def keep_all(rows, lengths, per_step, y, weight):
+def keep_all(data, ignores_weightless):
     """In place of merging equal sequences, which PyTorch does not do."""
-    return np.arange(len(lengths)), weight
+    return np.arange(len(data.lengths)), data.weight
 
 
 def alternate(estimator, benchmark, batch_size, n_epochs):
@@ -49,9 +49,9 @@ def alternate(estimator, benchmark, batch_size, n_epochs):
 
     model = clone(estimator).set_params(solver="adam", max_iter=1 + n_epochs, random_state=0)
     with (
-        mock.patch.object(_fitting, "Monitor", Clock),
-        mock.patch.object(_fitting, "distinct", keep_all),
-        mock.patch.object(_minibatches, "SIZE", batch_size),
+        mock.patch.object(fit, "Monitor", Clock),
+        mock.patch.object(fit, "merge_duplicates", keep_all),
+        mock.patch.object(minibatches, "MINIBATCH_SEQUENCES", batch_size),
     ):
         model.fit(benchmark.X_train, benchmark.y_train)
     return np.transpose(seconds[1:])

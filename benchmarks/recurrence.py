@@ -36,12 +36,13 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_info
 
 from sklearn_rnn import SequenceTagger
-from sklearn_rnn._minibatches import MinibatchObjective
-from sklearn_rnn._parameters import ravel
-from sklearn_rnn._penalty import around
-from sklearn_rnn._sharding import shard_map
-from sklearn_rnn._start import RESERVOIR
-from sklearn_rnn._training_set import TrainingSet
+from sklearn_rnn._execution.shards import Data
+from sklearn_rnn._execution.threads import shard_map
+from sklearn_rnn._networks.parameters import ravel
+from sklearn_rnn._training.objective import Objective
+from sklearn_rnn._training.penalty import Penalty
+from sklearn_rnn._training.recipe import RESERVOIR
+from sklearn_rnn._training.training_set import TrainingSet
 
 try:
     import torch
@@ -117,15 +118,14 @@ class Ours:
     def __init__(self, problem, n_threads, stack):
         self.problem = problem
         model = self.model = copy(problem.model).set_params(n_jobs=n_threads)
-        network = model._network(problem.size.D, problem.size.K)
+        network, p = model._model.network, model._model.p
         X, y = np.concatenate(problem.X), np.concatenate(problem.y)
         everything = np.arange(len(problem.lengths))
         weight = np.ones(len(y))
-        data = TrainingSet(X, problem.lengths, y, weight, True, problem.size.K, everything)
-        p = model._get_parameters(np.float64)
-        penalty = around(p, network.shapes, 1e-4, RESERVOIR.stiffness, False)
+        data = TrainingSet(Data(X, problem.lengths, y, weight, True), everything, False)
+        penalty = Penalty.around_start(network, p, 1e-4, RESERVOIR.stiffness, False)
         map_ = stack.enter_context(shard_map(n_threads))
-        self.objective = MinibatchObjective(network, model._loss, data, penalty, map_, 0)
+        self.objective = Objective(network, data.shards, penalty, map_)
         self.w = ravel(p, network.shapes)
         self.v = np.random.default_rng(1).standard_normal(self.w.shape)
         self.product = self.objective.gauss_newton(self.w)
@@ -183,7 +183,7 @@ class Jax:
         is_ragged = len(set(problem.lengths)) > 1
         p = {
             name: jnp.asarray(value)
-            for name, value in problem.model._get_parameters(problem.dtype).items()
+            for name, value in problem.model._model.parameters(problem.dtype).items()
         }
         v = jax.tree.map(jnp.ones_like, p)
 

@@ -1,6 +1,4 @@
-"""Scorers for labels at each step: scikit-learn's over all steps, our own over whole sequences."""
-
-from inspect import signature
+"""Scorers of labels at each step: scikit-learn's over all steps, ours over whole sequences."""
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, is_regressor
@@ -10,17 +8,13 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from . import metrics
-from ._arrays import shown
-from ._long_tables import sequence_runs
-from ._targets import (
-    check_known,
-    check_labels,
-    is_nested,
-    label_layout,
-    read_step_values,
-    read_step_weight,
-    read_targets,
-)
+from ._compat import accepts_sample_weight, metric_of
+from ._input.arrays import format_value
+from ._input.labels import check_known, check_labels, is_nested, label_layout
+from ._input.long_tables import sequence_runs
+from ._input.sequences import read_step_values
+from ._input.targets import read_targets
+from ._input.weights import read_step_weight
 
 _OF_SEQUENCES = {
     "sequence_accuracy": metrics.sequence_accuracy_score,
@@ -36,7 +30,7 @@ def sequence_scorer(scoring, *, sequence_id=None):
     scikit-learn's scorers take one label a row. What this makes of them takes labels in any layout
     and has them see all steps of all sequences, one after the other. It goes wherever scikit-learn
     takes a scorer: into the searches (a dict of several too), `cross_validate`, the curves. One
-    label a row, as of a long table or of a classifier, is passed on as it is.
+    label a row (of a long table or of a classifier) is passed on as it is.
 
     Parameters
     ----------
@@ -50,7 +44,7 @@ def sequence_scorer(scoring, *, sequence_id=None):
         - "sequence_accuracy", "span_f1", "span_precision" or "span_recall", the metrics of whole
           sequences of :mod:`sklearn_rnn.metrics`.
     sequence_id : str or int, default=None
-        For the metrics of whole sequences on a long table: what tells its sequences apart, as of
+        For the metrics of whole sequences on a long table: its column of sequence ids, as in
         the taggers. The other metrics do not need it.
 
     Returns
@@ -58,7 +52,7 @@ def sequence_scorer(scoring, *, sequence_id=None):
     callable
         A scorer: ``scorer(estimator, X, y, sample_weight=None)`` gives a float, the higher, the
         better. Where the metric takes `sample_weight`, it is a weight for each step or for each
-        sequence; metadata are requested by `set_score_request`, as of scikit-learn's scorers. The
+        sequence; metadata are requested by `set_score_request`, as in scikit-learn's scorers. The
         metrics of whole sequences have none.
 
     Raises
@@ -86,12 +80,12 @@ def sequence_scorer(scoring, *, sequence_id=None):
     """
     if isinstance(scoring, type) or not (isinstance(scoring, str) or callable(scoring)):
         raise TypeError(
-            f"scoring must be a name or a scorer, got {shown(scoring)}. Several scores are a dict "
-            "of sequence_scorers."
+            f"scoring must be a name or a scorer, got {format_value(scoring)}. Several scores are "
+            "a dict of sequence_scorers."
         )
     if isinstance(scoring, str) and scoring in _OF_SEQUENCES:
         return _SequenceScorer(scoring, sequence_id)
-    metric = getattr(scoring, "_score_func", scoring)
+    metric = metric_of(scoring)
     for name, of_sequences in _OF_SEQUENCES.items():
         if metric is of_sequences:
             raise ValueError(
@@ -102,10 +96,7 @@ def sequence_scorer(scoring, *, sequence_id=None):
 
 
 class _StepScorer:
-    """A scorer of scikit-learn, called with flat labels and flat responses.
-
-    It is pickled, copied and asked for metadata as that one is.
-    """
+    """A scorer of scikit-learn, called with flat labels and flat responses."""
 
     def __init__(self, scoring):
         self._scoring = scoring
@@ -121,7 +112,9 @@ class _StepScorer:
         else:
             sequences = label_layout(y, "y")
             labels = read_step_values(y, sequences, "y")
-            place = sequences.place if sequences.layout == "ragged" else "entry {}".format
+            place = (
+                sequences.describe_position if sequences.layout == "ragged" else "entry {}".format
+            )
             check_labels(labels, place)
             if self._scoring == "neg_log_loss":
                 scorer = _log_loss_scorer(estimator.classes_, labels, place)
@@ -135,19 +128,17 @@ class _StepScorer:
         return f"sequence_scorer({self._scoring!r})"
 
     def set_score_request(self, **requests):
-        """Request metadata, as of the scorer within."""
+        """Request metadata for the wrapped scorer."""
         self._scorer.set_score_request(**requests)
         return self
 
     def get_metadata_routing(self):
-        """The requests of the scorer within."""
+        """Return the requests of the wrapped scorer."""
         return get_routing_for_object(self._scorer)
 
     def _accept_sample_weight(self):
-        """What searches of scikit-learn 1.8 and later ask, if fitted with weights."""
-        if hasattr(self._scorer, "_accept_sample_weight"):
-            return self._scorer._accept_sample_weight()
-        return "sample_weight" in signature(self._scorer).parameters
+        """Return whether searches may pass weights; scikit-learn 1.8 and later call it."""
+        return accepts_sample_weight(self._scorer)
 
 
 def _check(scorer, estimator, y):
@@ -162,7 +153,7 @@ def _check(scorer, estimator, y):
 
 
 def _log_loss_scorer(classes, labels, place):
-    """The scorer "neg_log_loss", told all classes, of which the labels may lack some."""
+    """Return the scorer "neg_log_loss" of all classes, of which the labels may lack some."""
     alternative = ", or take another score than log loss, which is infinite there"
     check_known(labels, classes, place, alternative=alternative)
     return make_scorer(
@@ -175,7 +166,7 @@ def _responds(method):
 
 
 class _FlatEstimator(ClassifierMixin, BaseEstimator):
-    """A fitted tagger as scorers want a classifier: what it responds has a row for each step.
+    """Adapter that makes a fitted tagger a classifier with one row of output for each step.
 
     Parameters
     ----------
@@ -241,7 +232,7 @@ class _SequenceScorer:
         )
 
     def _ids(self, X):
-        """The sequence of each row of a long table."""
+        """Return the sequence id of each row of a long table."""
         if self._sequence_id is None:
             raise ValueError(
                 f"sequence_scorer({self._scoring!r}) must know the sequences of a long table. Give "
@@ -255,5 +246,5 @@ class _SequenceScorer:
         return f"sequence_scorer({self._scoring!r}{more})"
 
     def _accept_sample_weight(self):
-        """What searches of scikit-learn 1.8 and later ask, if fitted with weights."""
+        """Return whether searches may pass weights; scikit-learn 1.8 and later call it."""
         return False

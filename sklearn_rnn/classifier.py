@@ -1,15 +1,18 @@
 """Pattern 2: hidden units recurrent, one output after the whole sequence is read."""
 
 from sklearn.base import ClassifierMixin
-from sklearn.utils._param_validation import StrOptions
+from sklearn.metrics import accuracy_score
 
-from . import _targets
-from ._base import RecurrentEstimator, SequenceMixin
-from ._cells import log_softmax
-from ._labels import LabelMixin, binary_margin
+from ._compat import StrOptions
+from ._estimators.base import read_fitted
+from ._estimators.model import binary_margin
+from ._estimators.pooled import PooledEstimator
+from ._estimators.targets import SEQUENCE, LabelTargets
+from ._input.labels import require_y
+from ._networks.network import infer_log, infer_logits
 
 
-class SequenceClassifier(ClassifierMixin, LabelMixin, SequenceMixin, RecurrentEstimator):
+class SequenceClassifier(ClassifierMixin, PooledEstimator):
     r"""Classify whole sequences by a recurrent network.
 
     The hidden units are recurrent; one output, with one target and one loss, follows after the
@@ -148,10 +151,10 @@ class SequenceClassifier(ClassifierMixin, LabelMixin, SequenceMixin, RecurrentEs
     """
 
     _parameter_constraints = {
-        **SequenceMixin._parameter_constraints,
+        **PooledEstimator._parameter_constraints,
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
-    _read_labels = staticmethod(_targets.read_sequence_labels)
+    _targets = LabelTargets(SEQUENCE)
 
     def __init__(
         self,
@@ -222,6 +225,44 @@ class SequenceClassifier(ClassifierMixin, LabelMixin, SequenceMixin, RecurrentEs
         """
         return self._fit(X, y, sample_weight)
 
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Go on from the present weights with a batch of labelled sequences.
+
+        For data that come in batches, or do not fit into memory. At most 20 iterations of L-BFGS
+        (of "trust-ncg", if `solver` is that) minimise the mean loss over the batch plus a pull to
+        the present weights, which grows with the weight of all that was seen before, as that of a
+        Gaussian prior does. So a batch counts for its share of the data, and it is better to pass
+        batches of some dozens of sequences than single ones. The batches should be drawn at random:
+        one class after the other is not learnt, each makes the network forget the last.
+
+        The first call starts as `fit` does; calls after `fit` go on from there. `n_init`,
+        `max_iter` and `warm_start` do not matter; callbacks are not called. `loss_curve_` and
+        `n_iter_` run on over all calls.
+
+        Parameters
+        ----------
+        X : array-like
+            A batch of sequences, in any of the layouts of `fit`.
+        y : array-like
+            Labels, as in `fit`.
+        classes : array-like of shape (K,), optional
+            All labels there will be, for the first call; without it those of its y.
+        sample_weight : array-like, optional
+            Weights, as in `fit`.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator. If `partial_fit` fails, the estimator is as it was before.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the input is malformed or holds a label that is not among the classes, or if
+            `early_stopping` is True or `class_weight` "balanced".
+        """
+        return self._partial_fit(X, y, sample_weight, classes)
+
     def predict(self, X):
         """Most probable label of each sequence.
 
@@ -235,7 +276,8 @@ class SequenceClassifier(ClassifierMixin, LabelMixin, SequenceMixin, RecurrentEs
         ndarray of shape (S,)
             Labels.
         """
-        return self._predict(self._read_fitted(X))
+        model, sequences = read_fitted(self, X)
+        return model.labels(sequences, self.n_jobs, self._predictor())
 
     def predict_proba(self, X):
         """Probability of each class for each sequence.
@@ -250,7 +292,8 @@ class SequenceClassifier(ClassifierMixin, LabelMixin, SequenceMixin, RecurrentEs
         ndarray of shape (S, K)
             Classes in the order of `classes_`.
         """
-        return self._logits(self._read_fitted(X), self._loss.inverse_link)
+        model, sequences = read_fitted(self, X)
+        return model.infer(sequences, self.n_jobs)
 
     def predict_log_proba(self, X):
         """Logarithm of the probability of each class for each sequence.
@@ -265,7 +308,8 @@ class SequenceClassifier(ClassifierMixin, LabelMixin, SequenceMixin, RecurrentEs
         ndarray of shape (S, K)
             Classes in the order of `classes_`.
         """
-        return self._logits(self._read_fitted(X), log_softmax)
+        model, sequences = read_fitted(self, X)
+        return model.infer(sequences, self.n_jobs, infer_log)
 
     def decision_function(self, X):
         """Logits of each sequence.
@@ -281,7 +325,8 @@ class SequenceClassifier(ClassifierMixin, LabelMixin, SequenceMixin, RecurrentEs
             With two classes, as scikit-learn has it, the logit of ``classes_[1]`` less that of
             ``classes_[0]``.
         """
-        return binary_margin(self._logits(self._read_fitted(X)))
+        model, sequences = read_fitted(self, X)
+        return binary_margin(model.infer(sequences, self.n_jobs, infer_logits))
 
     def score(self, X, y, sample_weight=None):
         """Accuracy.
@@ -301,4 +346,8 @@ class SequenceClassifier(ClassifierMixin, LabelMixin, SequenceMixin, RecurrentEs
         ValueError
             If y holds a label that was not seen in `fit`.
         """
-        return self._accuracy(X, y, sample_weight)
+        model, sequences = read_fitted(self, X)
+        require_y(self, y)
+        labels, weight = self._targets.read_known(sequences, y, sample_weight, model.classes)
+        predicted = model.labels(sequences, self.n_jobs, self._predictor())
+        return accuracy_score(labels, predicted, sample_weight=weight)

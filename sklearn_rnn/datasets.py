@@ -6,9 +6,9 @@ from numbers import Integral
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.utils import Bunch, check_random_state
-from sklearn.utils._param_validation import Options, StrOptions, validate_params
 
-from ._constraints import COUNT, at_least
+from ._compat import Options, StrOptions, validate_params
+from ._input.constraints import COUNT, at_least
 
 __all__ = [
     "load_digit_sequences",

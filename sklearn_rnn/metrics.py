@@ -5,14 +5,10 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.metrics import accuracy_score, classification_report
 
-from ._arrays import shown
-from ._targets import (
-    check_labels,
-    label_layout,
-    read_sequence_weight,
-    read_step_values,
-    read_step_weight,
-)
+from ._input.arrays import format_value
+from ._input.labels import check_labels, label_layout
+from ._input.sequences import read_step_values
+from ._input.weights import read_sequence_weight, read_step_weight
 
 __all__ = [
     "flat_classification_report",
@@ -220,7 +216,7 @@ def span_precision_score(y_true, y_pred, *, sequence_ids=None):
     Raises
     ------
     ValueError
-        As of :func:`span_f1_score`.
+        For the reasons of :func:`span_f1_score`.
 
     See Also
     --------
@@ -256,7 +252,7 @@ def span_recall_score(y_true, y_pred, *, sequence_ids=None):
     Raises
     ------
     ValueError
-        As of :func:`span_f1_score`.
+        For the reasons of :func:`span_f1_score`.
 
     See Also
     --------
@@ -273,7 +269,7 @@ def span_recall_score(y_true, y_pred, *, sequence_ids=None):
 
 
 def _flat(y_true, y_pred, sample_weight):
-    """True labels, predicted labels and weights of all steps, (N,) each."""
+    """Return true labels, predicted labels and weights of all steps, (N,) each."""
     sequences = label_layout(y_true, "y_true")
     return (
         _labels(y_true, sequences, "y_true"),
@@ -284,12 +280,12 @@ def _flat(y_true, y_pred, sample_weight):
 
 def _labels(y, sequences, name):
     labels = read_step_values(y, sequences, name)
-    check_labels(labels, sequences.place, name)
+    check_labels(labels, sequences.describe_position, name)
     return labels
 
 
 class _SpanCounts(NamedTuple):
-    """How many spans are both true and predicted, true, and predicted."""
+    """Number of spans that are both true and predicted, true, and predicted."""
 
     right: int
     true: int
@@ -310,15 +306,15 @@ def _count_spans(y_true, y_pred, sequence_ids):
 
 
 def _spans(tags, sequences, name):
-    """(first row, row behind the last, kind) of every span of the tags (N,)."""
+    """Return (first row, row after the last, kind) of every span of the tags (N,)."""
     firsts = set(np.cumsum(sequences.lengths).tolist())
     spans, start, before, kind_before = set(), None, "O", ""
     for row, tag in enumerate([*tags.tolist(), "O"]):
         prefix, _, kind = str(tag).partition("-")
         if prefix not in _PREFIXES:
             raise ValueError(
-                f"{name} holds {shown(tag)} at {sequences.place(row)}, which is no tag of a span. "
-                "Spans need the tag O and tags such as B-PER and I-PER."
+                f"{name} holds {format_value(tag)} at {sequences.describe_position(row)}, which is "
+                "no tag of a span. Spans need the tag O and tags such as B-PER and I-PER."
             )
         goes_on = before in _STAY_OPEN and prefix in _GO_ON and kind == kind_before
         if not goes_on or row in firsts:

@@ -3,14 +3,14 @@
 import numpy as np
 from sklearn import model_selection
 from sklearn.model_selection import BaseCrossValidator, GroupKFold, StratifiedGroupKFold
-from sklearn.utils import _safe_indexing, indexable
-from sklearn.utils._param_validation import validate_parameter_constraints
+from sklearn.utils import indexable
 
-from ._arrays import shown
-from ._constraints import COLUMN, at_least
-from ._long_tables import sequence_runs
+from ._compat import safe_indexing, validate_parameter_constraints
+from ._input.arrays import format_value
+from ._input.constraints import COLUMN, at_least
+from ._input.labels import read_row_labels
+from ._input.long_tables import sequence_runs
 from ._scoring import sequence_scorer
-from ._targets import read_row_labels
 
 __all__ = ["SequenceKFold", "sequence_scorer", "train_test_split"]
 
@@ -30,7 +30,7 @@ class SequenceKFold(BaseCrossValidator):
         Number of folds, at least 2.
     sequence_id : str or int
         The column (name or position), or the name of the pandas index level, that tells sequences
-        apart, as of the taggers; the rows of a sequence must be contiguous.
+        apart, as in the taggers; the rows of a sequence must be contiguous.
     shuffle : bool, default=False
         Whether to draw at random which sequences a fold tests. Otherwise the folds are made to have
         about as many rows.
@@ -113,7 +113,7 @@ class SequenceKFold(BaseCrossValidator):
         yield from self._folds(random_state).split(sequence, y, sequence)
 
     def get_n_splits(self, X=None, y=None, groups=None):
-        """Tell the number of folds.
+        """Return the number of folds.
 
         Parameters
         ----------
@@ -150,7 +150,7 @@ def train_test_split(
         such as labels and weights.
     sequence_id : str or int
         The column (name or position), or the name of the pandas index level, that tells sequences
-        apart, as of the taggers; the rows of a sequence must be contiguous.
+        apart, as in the taggers; the rows of a sequence must be contiguous.
     test_size, train_size : float or int, default=None
         Share or number of the sequences; if neither is given, a quarter is to be tested on.
     random_state : int, RandomState instance or None, default=None
@@ -204,25 +204,25 @@ def train_test_split(
         stratify=None if stratify is None else _label_of_sequences(stratify, sequence),
     )
     rows = [np.flatnonzero(np.isin(sequence, part)) for part in parts]
-    return [_safe_indexing(array, part) for array in arrays for part in rows]
+    return [safe_indexing(array, part) for array in arrays for part in rows]
 
 
 def _sequence_of_rows(X, sequence_id):
-    """The number, from 0, of the sequence of each row of a long table, (N,)."""
+    """Return the position of the sequence of each row of a long table, (N,)."""
     lengths, _ = sequence_runs(X, sequence_id)
     return np.repeat(np.arange(len(lengths)), lengths)
 
 
 def _label_of_sequences(labels, sequence):
-    """The label of each sequence, (S,), of labels that do not change within one, (N,)."""
+    """Return the label of each sequence, (S,); refuse labels (N,) that change within one."""
     labels = read_row_labels(labels, "stratify", len(sequence), "X")
     _, first = np.unique(sequence, return_index=True)
     changed = np.flatnonzero(labels != labels[first][sequence])
     if len(changed):
         row = changed[0]
         raise ValueError(
-            f"stratify changes within a sequence, to {shown(labels[row])} at row {row}. It must "
-            "be the same in all rows of a sequence; SequenceKFold(stratify=True) takes labels that "
-            "change."
+            f"stratify changes within a sequence, to {format_value(labels[row])} at row {row}. It "
+            "must be the same in all rows of a sequence; SequenceKFold(stratify=True) takes labels "
+            "that change."
         )
     return labels[first]

@@ -3,19 +3,17 @@
 from functools import partial
 
 import numpy as np
-from sklearn.metrics import accuracy_score
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import StrOptions, validate_params
 
-from . import _targets
-from ._base import RecurrentEstimator
-from ._cells import CELLS, log_softmax
-from ._constraints import COLUMN, COUNT
-from ._decoding import DECODERS
-from ._labels import TaggerMixin
-from ._networks import QUIET
-from ._output_feedback import FreeRunning, TeacherForced
-from ._streaming import FreeRunningRules, TeacherForcedRules
+from ._compat import StrOptions, validate_params
+from ._estimators.base import RecurrentEstimator, read_fitted
+from ._estimators.tagging import TaggerMixin
+from ._input.constraints import COUNT, layer_sizes
+from ._input.labels import require_y
+from ._networks.chains import DECODERS
+from ._networks.network import IGNORE_OVERFLOW
+from ._networks.output_feedback import FreeRunning, TeacherForced
+from ._networks.outputs import log_softmax
 
 
 class OutputFeedbackTagger(TaggerMixin, RecurrentEstimator):
@@ -212,10 +210,9 @@ class OutputFeedbackTagger(TaggerMixin, RecurrentEstimator):
 
     _parameter_constraints = {
         **RecurrentEstimator._parameter_constraints,
+        **TaggerMixin._parameter_constraints,
         "teacher_forcing": ["boolean"],
         "decoding": [StrOptions({"marginal", *DECODERS})],
-        "sequence_id": [*COLUMN, None],
-        "class_weight": [dict, StrOptions({"balanced"}), None],
     }
 
     def __init__(
@@ -296,12 +293,11 @@ class OutputFeedbackTagger(TaggerMixin, RecurrentEstimator):
         ValueError
             If y holds a label that was not seen in `fit`, of which nothing is known.
         """
-        sequences = self._read_fitted(X)
-        _targets.require_y(self, y)
-        labels = self._read_labels(y, sequences)
-        codes = _targets.encode_known(labels, self.classes_, partial(self._place, sequences))
-        log_P = self._of_shards(sequences, _log_proba, codes)
-        self._check_overflow(sequences, np.isfinite(log_P))
+        model, sequences = read_fitted(self, X)
+        require_y(self, y)
+        codes = self._targets.read_codes(sequences, y, model.classes)
+        log_P = model.map_sequences(sequences, self.n_jobs, _log_proba, codes)
+        model.check_overflow(sequences, np.isfinite(log_P))
         starts = np.cumsum(sequences.lengths) - sequences.lengths
         return np.add.reduceat(log_P, starts)
 
@@ -327,65 +323,44 @@ class OutputFeedbackTagger(TaggerMixin, RecurrentEstimator):
             (n_samples, S, T) for a 3-D array, (n_samples, N) for a table, else an object array
             (n_samples, S) of arrays (T_i,). Each ``sample[i]`` is like what `predict` returns.
         """
-        sequences = self._read_fitted(X)
+        model, sequences = read_fitted(self, X)
         U = check_random_state(random_state).random_sample((sequences.rows.shape[0], n_samples))
-        codes = self._of_shards(sequences, _sample, U)
-        self._check_overflow(sequences, (codes >= 0).all(axis=1))
-        drawn = [sequences.give_back(labels) for labels in self.classes_[codes.T]]
+        codes = model.map_sequences(sequences, self.n_jobs, _sample, U)
+        model.check_overflow(sequences, (codes >= 0).all(axis=1))
+        drawn = [sequences.give_back(labels) for labels in model.classes[codes.T]]
         return np.stack(drawn)
 
-    def _predict(self, sequences):
+    def _structure(self):
+        return {
+            "hidden_layer_sizes": layer_sizes(self.hidden_layer_sizes),
+            "activation": self.activation,
+            "teacher_forcing": bool(self.teacher_forcing),
+        }
+
+    def _build_network(self, structure, n_features, n_outputs):
+        pattern = TeacherForced if structure["teacher_forcing"] else FreeRunning
+        sizes, activation = structure["hidden_layer_sizes"], structure["activation"]
+        return pattern(n_features, sizes, n_outputs, activation)
+
+    def _predictor(self):
         self._validate_params()  # decoding may have been set after `fit`
         if self.decoding == "marginal":
-            return super()._predict(sequences)
-        codes = self._of_shards(sequences, partial(_decode, self.decoding))
-        self._check_overflow(sequences, codes >= 0)
-        return self.classes_[codes]
-
-    def _held_out_score(self, objective, shards, w):
-        if self.decoding == "marginal":
-            return super()._held_out_score(objective, shards, w)
-        y, codes, weight = self._held_out(objective, shards, w, partial(_decode, self.decoding))
-        return -np.inf if (codes < 0).any() else accuracy_score(y, codes, sample_weight=weight)
-
-    def _network(self, n_features, n_outputs):
-        pattern = TeacherForced if self.teacher_forcing else FreeRunning
-        return pattern(n_features, self._layer_sizes(), n_outputs, CELLS[self.activation])
-
-    def _rules(self):
-        rules = TeacherForcedRules if self.teacher_forcing else FreeRunningRules
-        return rules(self._network(len(self.input_weights_[0]), len(self.output_biases_)))
-
-    def _get_parameters(self, dtype):
-        p = {
-            "W_fb": np.vstack([self.feedback_weights_, self.initial_feedback_]),
-            "W_out": self.output_weights_,
-            "c": self.output_biases_,
-        }
-        for i, (W_in, b) in enumerate(zip(self.input_weights_, self.hidden_biases_)):
-            p |= {f"W_in{i}": W_in, f"b{i}": b}
-        return {name: value.astype(dtype) for name, value in p.items()}
-
-    def _set_parameters(self, p):
-        layers = range(len(self._layer_sizes()))
-        self.input_weights_ = [p[f"W_in{i}"] for i in layers]
-        self.hidden_biases_ = [p[f"b{i}"] for i in layers]
-        self.feedback_weights_, self.initial_feedback_ = p["W_fb"][:-1], p["W_fb"][-1]
-        self.output_weights_, self.output_biases_ = p["W_out"], p["c"]
+            return super()._predictor()
+        return partial(_decode, self.decoding)
 
 
-@QUIET
+@IGNORE_OVERFLOW
 def _decode(decoding, network, p, shard):
     return network.decode(p, shard, decoding)
 
 
-@QUIET
+@IGNORE_OVERFLOW
 def _sample(network, p, shard):
     """Labels drawn by the random numbers that stand for targets."""
     return network.sample(p, shard, shard.y)
 
 
-@QUIET
+@IGNORE_OVERFLOW
 def _log_proba(network, p, shard):
     """log p(y_t | x_1..x_t, y_1..y_{t-1}) of every step, in double precision, to be summed."""
     Z, _ = network.forward(p, shard)

@@ -3,12 +3,13 @@
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 
-from . import _targets
-from ._base import RecurrentEstimator, SequenceMixin
-from ._losses import SquaredError
+from ._estimators.base import read_fitted
+from ._estimators.pooled import PooledEstimator
+from ._estimators.targets import SEQUENCE, NumberTargets
+from ._input.labels import require_y
 
 
-class SequenceRegressor(RegressorMixin, SequenceMixin, RecurrentEstimator):
+class SequenceRegressor(RegressorMixin, PooledEstimator):
     r"""Predict one or several numbers for each sequence by a recurrent network.
 
     The hidden units are recurrent; one output follows after the whole sequence of T steps is read:
@@ -138,9 +139,8 @@ class SequenceRegressor(RegressorMixin, SequenceMixin, RecurrentEstimator):
     True
     """
 
-    _parameter_constraints = SequenceMixin._parameter_constraints
-    _loss = SquaredError()
-    _min_held_out = 2  # for R² to be defined
+    _parameter_constraints = PooledEstimator._parameter_constraints
+    _targets = NumberTargets(SEQUENCE)
 
     def __init__(
         self,
@@ -261,8 +261,9 @@ class SequenceRegressor(RegressorMixin, SequenceMixin, RecurrentEstimator):
         ndarray of shape (S,) or (S, K)
             As y was in `fit`.
         """
-        Z = self._logits(self._read_fitted(X))
-        return self._link()(Z)
+        model, sequences = read_fitted(self, X)
+        predictions = model.infer(sequences, self.n_jobs)
+        return predictions[:, 0] if self._single_target else predictions
 
     def score(self, X, y, sample_weight=None):
         """Coefficient of determination, R^2.
@@ -283,34 +284,9 @@ class SequenceRegressor(RegressorMixin, SequenceMixin, RecurrentEstimator):
         ValueError
             If y or the weights do not fit X, or y holds other numbers of targets than in `fit`.
         """
-        sequences = self._read_fitted(X)
-        _targets.require_y(self, y)
-        targets, _ = _targets.read_sequence_targets(y, sequences)
-        weight = self._read_weight(sample_weight, sequences)
-        if targets.shape[1] != self.output_biases_.size:
-            raise ValueError(
-                f"y has {targets.shape[1]} targets, but fit saw {self.output_biases_.size}."
-            )
-        return r2_score(targets, self._logits(sequences), sample_weight=weight)
-
-    def _fit_targets(self, sequences, y, sample_weight, progress):
-        targets, weight = self._read_targets(sequences, y, sample_weight)
-        return self._train(sequences, targets, weight, targets.shape[1], progress)
-
-    def _partial_fit_targets(self, sequences, y, sample_weight):
-        targets, weight = self._read_targets(sequences, y, sample_weight)
-        self._train_on_batch(sequences, targets, weight, targets.shape[1])
-
-    def _read_targets(self, sequences, y, sample_weight):
-        targets, self._single_target = _targets.read_sequence_targets(y, sequences)
-        return targets, self._read_weight(sample_weight, sequences)
-
-    def _link(self):
-        return _only_column if self._single_target else super()._link()
-
-    def _score_logits(self, y, Z, weight):
-        return r2_score(y, Z, sample_weight=weight)
-
-
-def _only_column(Z):
-    return Z[:, 0]
+        model, sequences = read_fitted(self, X)
+        require_y(self, y)
+        targets, weight, n_outputs, _ = self._targets.read(sequences, y, sample_weight)
+        if n_outputs != model.network.n_outputs:
+            raise ValueError(f"y has {n_outputs} targets, but fit saw {model.network.n_outputs}.")
+        return r2_score(targets, model.infer(sequences, self.n_jobs), sample_weight=weight)

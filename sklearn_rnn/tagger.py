@@ -1,13 +1,15 @@
 """Pattern 1: hidden units recurrent, an output at every time step."""
 
-from sklearn.utils._param_validation import StrOptions
+from ._estimators.base import RecurrentEstimator, read_fitted
+from ._estimators.model import binary_margin
+from ._estimators.tagging import TaggerMixin
+from ._input.constraints import layer_sizes
+from ._networks.hidden_feedback import elman_network
+from ._networks.network import infer_logits
+from ._networks.outputs import Softmax
 
-from ._base import HiddenFeedbackMixin, RecurrentEstimator
-from ._constraints import COLUMN
-from ._labels import TaggerMixin, binary_margin
 
-
-class SequenceTagger(TaggerMixin, HiddenFeedbackMixin, RecurrentEstimator):
+class SequenceTagger(TaggerMixin, RecurrentEstimator):
     r"""Label every step of a sequence by a recurrent network.
 
     The hidden units are recurrent, and there is an output, a target and a loss at every step t
@@ -140,9 +142,9 @@ class SequenceTagger(TaggerMixin, HiddenFeedbackMixin, RecurrentEstimator):
     """
 
     _parameter_constraints = {
-        **HiddenFeedbackMixin._parameter_constraints,
-        "sequence_id": [*COLUMN, None],
-        "class_weight": [dict, StrOptions({"balanced"}), None],
+        **RecurrentEstimator._parameter_constraints,
+        **TaggerMixin._parameter_constraints,
+        "bidirectional": ["boolean"],
     }
 
     def __init__(
@@ -184,6 +186,23 @@ class SequenceTagger(TaggerMixin, HiddenFeedbackMixin, RecurrentEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
+    def _structure(self):
+        return {
+            "hidden_layer_sizes": layer_sizes(self.hidden_layer_sizes),
+            "activation": self.activation,
+            "bidirectional": bool(self.bidirectional),
+        }
+
+    def _build_network(self, structure, n_features, n_outputs):
+        return elman_network(
+            n_features,
+            structure["hidden_layer_sizes"],
+            n_outputs,
+            Softmax(),
+            structure["activation"],
+            n_directions=1 + structure["bidirectional"],
+        )
+
     def decision_function(self, X):
         """Logits at each step.
 
@@ -198,5 +217,6 @@ class SequenceTagger(TaggerMixin, HiddenFeedbackMixin, RecurrentEstimator):
             In the layout of `predict_proba`; with two classes, as scikit-learn has it, one value a
             step instead of two: the logit of ``classes_[1]`` less that of ``classes_[0]``.
         """
-        sequences = self._read_fitted(X)
-        return sequences.give_back(binary_margin(self._logits(sequences)))
+        model, sequences = read_fitted(self, X)
+        Z = model.infer(sequences, self.n_jobs, infer_logits)
+        return sequences.give_back(binary_margin(Z))

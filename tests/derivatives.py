@@ -1,27 +1,30 @@
-"""Small random problems, and the oracle that every derivative is held against.
+"""Small random problems, and the oracle that every derivative is compared with.
 
 A complex step, imag(g(w + i s v)) / s, is exact to rounding, since there is no difference to
-cancel. What it needs is that g is analytic; `central_difference` shares no such assumption.
+cancel. It requires that g is analytic; `central_difference` does not.
 """
 
 from functools import partial
 
 import numpy as np
+from gru import GRULayer
 from numpy.testing import assert_allclose
 from scipy import sparse
 
-from sklearn_rnn._cells import CELLS
-from sklearn_rnn._losses import SoftmaxCrossEntropy, SquaredError
-from sklearn_rnn._minibatches import MinibatchObjective
-from sklearn_rnn._networks import HiddenFeedback
-from sklearn_rnn._output_feedback import FreeRunning, TeacherForced
-from sklearn_rnn._parameters import ravel, size, views
-from sklearn_rnn._penalty import around
-from sklearn_rnn._sharding import pack, share_out
-from sklearn_rnn._start import RESERVOIR
-from sklearn_rnn._training_set import TrainingSet
+from sklearn_rnn._execution.shards import Data, pack, partition_into_shards
+from sklearn_rnn._networks.activations import ACTIVATIONS
+from sklearn_rnn._networks.hidden_feedback import HiddenFeedback, elman_network
+from sklearn_rnn._networks.layers import ElmanLayer
+from sklearn_rnn._networks.output_feedback import FreeRunning, TeacherForced
+from sklearn_rnn._networks.outputs import Softmax, Squares
+from sklearn_rnn._networks.parameters import ravel, size, views
+from sklearn_rnn._training.minibatches import MinibatchObjective
+from sklearn_rnn._training.objective import Objective
+from sklearn_rnn._training.penalty import Penalty
+from sklearn_rnn._training.recipe import RESERVOIR
+from sklearn_rnn._training.training_set import TrainingSet
 
-LOSSES = {"softmax": SoftmaxCrossEntropy(), "squared": SquaredError()}
+OUTPUTS = {"softmax": Softmax(), "squared": Squares()}
 OUTPUT_FEEDBACK = {"teacher": TeacherForced, "free": FreeRunning}
 
 # of one step, of equal length, and far apart
@@ -32,20 +35,33 @@ SHORT = np.array([2, 1, 4])
 D, H, K = 4, 2, 3
 
 
-def hidden_feedback(activation="tanh", depth=1, bidirectional=False, pooling=()):
-    """Patterns 1 and 2."""
-    return HiddenFeedback(D, [H] * depth, K, CELLS[activation], bidirectional, pooling)
+def hidden_feedback(activation="tanh", depth=1, n_directions=1, pooling=(), output="softmax"):
+    """Patterns 1 and 2 with Elman layers."""
+    return elman_network(D, [H] * depth, K, OUTPUTS[output], activation, pooling, n_directions)
+
+
+def gated(layers, pooling=(), output="softmax"):
+    """Patterns 1 and 2 with a stack of layers, "gru" or "elman"."""
+    n_inputs, stack = D, []
+    for name in layers:
+        if name == "gru":
+            stack.append(GRULayer(n_inputs, H))
+        else:
+            stack.append(ElmanLayer(n_inputs, H, ACTIVATIONS["tanh"]))
+        n_inputs = H
+    return HiddenFeedback(stack, K, OUTPUTS[output], pooling)
 
 
 def output_feedback(kind, activation="tanh", depth=1):
     """Pattern 3."""
-    return OUTPUT_FEEDBACK[kind](D, [H] * depth, K, CELLS[activation])
+    return OUTPUT_FEEDBACK[kind](D, [H] * depth, K, activation)
 
 
-# one network of each kind, and the losses that go with it
+# one network of each kind, and the outputs that it can have
 NETWORKS = {
     "tagger": partial(hidden_feedback, depth=2),
-    "classifier": partial(hidden_feedback, bidirectional=True, pooling=("last", "mean", "max")),
+    "classifier": partial(hidden_feedback, n_directions=2, pooling=("last", "mean", "max")),
+    "gated": partial(gated, ["gru", "elman"], ("last", "mean")),
     "teacher": partial(output_feedback, "teacher", depth=2),
     "free": partial(output_feedback, "free"),
 }
@@ -55,8 +71,18 @@ CASES = [(name, "softmax") for name in NETWORKS] + [
 ]
 
 
+def build(name, output, networks=NETWORKS):
+    """Return a network of the list with this output."""
+    return networks[name]() if output == "softmax" else networks[name](output=output)
+
+
 def is_per_step(network):
     return not getattr(network, "pooling", ())
+
+
+def output_of(network):
+    """Return the name of the network's output."""
+    return "squared" if network.output.standardises_targets else "softmax"
 
 
 def random_parameters(network, rng):
@@ -70,19 +96,18 @@ def random_parameters(network, rng):
 def penalty_of(network, alpha, sparse_input=False):
     """A penalty around a start that is always the same, and not the one of `random_parameters`."""
     start = network.initial(np.random.RandomState(0), RESERVOIR)
-    return around(start, network.shapes, alpha, RESERVOIR.stiffness, sparse_input)
+    return Penalty.around_start(network, start, alpha, RESERVOIR.stiffness, sparse_input)
 
 
-def random_data(network, rng, lengths=LENGTHS, loss="softmax"):
+def random_data(network, rng, lengths=LENGTHS):
     """X, y and weight, one sequence after the other; some entries and weights are zero."""
     n_targets = lengths.sum() if is_per_step(network) else len(lengths)
     X = rng.standard_normal((lengths.sum(), D))
     X[rng.random(X.shape) < 0.3] = 0.0
-    y = (
-        rng.integers(K, size=n_targets)
-        if loss == "softmax"
-        else rng.standard_normal((n_targets, K))
-    )
+    if output_of(network) == "softmax":
+        y = rng.integers(K, size=n_targets)
+    else:
+        y = rng.standard_normal((n_targets, K))
     weight = rng.random(n_targets)
     weight[1::4] = 0.0
     return X, y, weight
@@ -91,33 +116,39 @@ def random_data(network, rng, lengths=LENGTHS, loss="softmax"):
 def make_shards(network, X, y, weight, lengths=LENGTHS, dtype=np.float64, csr=False):
     """The shards that training would see."""
     X = sparse.csr_array(X.astype(dtype)) if csr else X.astype(dtype)
-    return cut(X, lengths, is_per_step(network), y, weight / weight.sum())
+    return cut(Data(X, lengths, y, weight / weight.sum(), is_per_step(network)))
 
 
-def cut(X, lengths, per_step, y=None, weight=None, among=None):
+def cut(data, sequences=None):
     """All shards of the sequences, or of some."""
-    starts = np.cumsum(lengths) - lengths
-    return [
-        pack(X, starts, lengths, per_step, y, weight, part) for part in share_out(lengths, among)
-    ]
+    return [pack(data, part) for part in partition_into_shards(data.lengths, sequences)]
 
 
-def minibatch_objective(
-    network, X, y, weight, lengths, loss="softmax", alpha=0.1, members=None, seed=0
-):
-    """What the solver "adam" sees; X may be CSR."""
+def training_set(network, X, y, weight, lengths, members=None):
+    """What networks are trained on; X may be CSR."""
     members = np.arange(len(lengths)) if members is None else members
-    data = TrainingSet(X, lengths, y, weight, is_per_step(network), K, members)
+    data = Data(X, lengths, y, weight, is_per_step(network))
+    return TrainingSet(data, members, network.output.standardises_targets)
+
+
+def minibatch_objective(network, X, y, weight, lengths, alpha=0.1, members=None, seed=0):
+    """What the solver "adam" sees; X may be CSR."""
+    data = training_set(network, X, y, weight, lengths, members)
     penalty = penalty_of(network, alpha, sparse.issparse(X))
-    return MinibatchObjective(network, LOSSES[loss], data, penalty, map, seed)
+    return MinibatchObjective(network, data, penalty, seed)
 
 
-def random_shard(network, rng, lengths=LENGTHS, loss="softmax"):
-    (shard,) = make_shards(network, *random_data(network, rng, lengths, loss), lengths)
+def whole_objective(objective):
+    """The objective on all data of a `MinibatchObjective`."""
+    return Objective(objective.network, objective.data.shards, objective.penalty)
+
+
+def random_shard(network, rng, lengths=LENGTHS):
+    (shard,) = make_shards(network, *random_data(network, rng, lengths), lengths)
     return shard
 
 
-def flat_verbs(network, shard, w):
+def flat_derivatives(network, shard, w):
     """Forward, jvp and vjp of one shard at w, as functions of flat vectors."""
     shapes = network.shapes
     p = views(w, shapes)

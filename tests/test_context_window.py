@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from sklearn_rnn import SequenceTagger
-from sklearn_rnn._arrays import object_array
+from sklearn_rnn._input.arrays import object_array
 from sklearn_rnn.preprocessing import ContextWindow, PerStepTransformer, to_table
 
 LENGTHS = (3, 1, 4)

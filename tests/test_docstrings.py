@@ -67,6 +67,20 @@ def test_docstring(name):
     assert [error for error in validate(name)["errors"] if error[0] not in ignored] == []
 
 
+@pytest.mark.filterwarnings("ignore:Checking was skipped")  # of what not all estimators have
+def test_shared_parameters_have_one_text():
+    consistency = pytest.importorskip("sklearn.utils._testing").assert_docstring_consistency
+    consistency(
+        [resolve(name) for name in ESTIMATORS],
+        include_params=True,
+        # what the feedback gets, a reference, and penalties of other units
+        exclude_params=["hidden_layer_sizes", "bidirectional", "alpha", "tol"],
+        include_attrs=True,
+        # two directions, pools, and targets of unit variance
+        exclude_attrs=["input_weights_", "hidden_biases_", "output_weights_", "loss_"],
+    )
+
+
 @pytest.mark.parametrize("name", ESTIMATORS)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_attributes_are_those_of_a_fitted_estimator(name):

@@ -23,33 +23,34 @@ from tasks import TASKS, X_TEST, X, blas_threads, environment, fitted, of_each_t
 
 from sklearn_rnn import (
     SequenceClassifier,
-    _base,
-    _fitting,
-    _minibatches,
-    _networks,
-    _objective,
-    _training_set,
 )
-from sklearn_rnn._output_feedback import _OutputFeedback
-from sklearn_rnn._standardisation import Standardisation
+from sklearn_rnn._estimators import base
+from sklearn_rnn._networks import layers
+from sklearn_rnn._networks.output_feedback import _OutputFeedback
+from sklearn_rnn._training import fit as training
+from sklearn_rnn._training import training_set
+from sklearn_rnn._training.minibatches import Minibatch
+from sklearn_rnn._training.monitor import Monitor
+from sklearn_rnn._training.objective import Objective
+from sklearn_rnn._training.standardisation import Standardisation
 
 FEW = {"max_iter": 2, "n_init": 2, "early_stopping": True}
 
 # Where a fault may strike: each phase of `fit` calls one of these.
 PLACES = {
-    "reading": (_base, "read_sequences"),
-    "merging": (_fitting, "distinct"),
-    "standardisation": (_training_set, "standardisation"),
-    "packing": (_training_set, "pack"),
-    "start": (_fitting, "choose_start"),
-    "products": (_networks, "rows_times"),
+    "reading": (base, "read_sequences"),
+    "merging": (training, "merge_duplicates"),
+    "standardisation": (training_set, "standardisation"),
+    "packing": (training_set, "pack"),
+    "start": (training, "choose_start"),
+    "products": (layers, "rows_times"),
     "output feedback": (_OutputFeedback, "without_feedback"),
-    "objective": (_objective.Objective, "loss_gradient"),
-    "minibatch": (_minibatches.Minibatch, "loss_gradient"),
-    "monitor": (_fitting.Monitor, "__call__"),
-    "held-out score": (_fitting.FittingMixin, "_held_out"),
+    "objective": (Objective, "loss_gradient"),
+    "minibatch": (Minibatch, "loss_gradient"),
+    "monitor": (Monitor, "__call__"),
+    "held-out score": (training, "_validate"),
     "weights": (Standardisation, "fold"),
-    "attributes": (_fitting.FittingMixin, "_tell"),
+    "attributes": (base.RecurrentEstimator, "_fitted_attributes"),
 }
 
 

@@ -32,13 +32,14 @@ from sklearn_rnn import (
     OutputFeedbackTagger,
     SequenceClassifier,
     SequenceTagger,
-    _fitting,
-    _training,
 )
-from sklearn_rnn._base import RecurrentEstimator
-from sklearn_rnn._objective import Objective
-from sklearn_rnn._start import RESERVOIR, SMALL
-from sklearn_rnn._training import Monitor
+from sklearn_rnn._estimators.targets import LabelTargets
+from sklearn_rnn._training import fit as training
+from sklearn_rnn._training import recipe
+from sklearn_rnn._training.monitor import Monitor
+from sklearn_rnn._training.objective import Objective
+from sklearn_rnn._training.penalty import Penalty
+from sklearn_rnn._training.recipe import RESERVOIR, SMALL
 
 # Stopping
 
@@ -72,9 +73,9 @@ def test_early_stopping_holds_out_whole_sequences(monkeypatch):
     trained_on = Counter()
     plain = Objective.__init__
 
-    def init(self, network, loss, shards, *args):
+    def init(self, network, shards, *args):
         trained_on.update(int(n) for shard in shards for n in shard.load().packing.lengths)
-        plain(self, network, loss, shards, *args)
+        plain(self, network, shards, *args)
 
     monkeypatch.setattr(Objective, "__init__", init)
     sequences = ragged(X)
@@ -88,13 +89,13 @@ def test_early_stopping_holds_out_whole_sequences(monkeypatch):
 
 def test_early_stopping_holds_out_evenly_by_class(monkeypatch):
     held_out = []
-    plain = SequenceClassifier._score_logits
+    plain = LabelTargets.score
 
-    def score_logits(self, codes, Z, weight):
-        held_out.append(Counter(codes.tolist()))
-        return plain(self, codes, Z, weight)
+    def score(self, y, codes, weight):
+        held_out.append(Counter(y.tolist()))
+        return plain(self, y, codes, weight)
 
-    monkeypatch.setattr(SequenceClassifier, "_score_logits", score_logits)
+    monkeypatch.setattr(LabelTargets, "score", score)
     SequenceClassifier(early_stopping=True, **QUICK).fit(X, np.arange(S) % 10 == 0)
     assert held_out[0] == {0: 18, 1: 2}
 
@@ -109,7 +110,7 @@ def test_max_iter_is_warned_of(name, solver):
 
 
 def test_the_default_of_max_iter_is_warned_of_by_its_number(monkeypatch):
-    monkeypatch.setattr(_training, "ITERATIONS", 2)
+    monkeypatch.setattr(recipe, "MAX_ITERATIONS", 2)
     with pytest.warns(ConvergenceWarning, match="max_iter=2 "):
         fitted("classifier")
 
@@ -135,8 +136,10 @@ def test_interrupt_keeps_the_best_weights(name, solver, monkeypatch):
 
 
 @of_each_task
-@pytest.mark.parametrize("call", [1, 2, 3])
-def test_interrupt_ends_training_at_any_stage(name, call, monkeypatch):
+@pytest.mark.parametrize("call", [1, 2])
+def test_interrupt_before_the_first_iteration_is_raised(name, call, monkeypatch):
+    estimator, y = clone(TASKS[name][0]), TASKS[name][1](X)
+    before = vars(estimator).copy()
     calls = []
     plain = Objective.loss_gradient
 
@@ -147,11 +150,11 @@ def test_interrupt_ends_training_at_any_stage(name, call, monkeypatch):
         return plain(self, w)
 
     monkeypatch.setattr(Objective, "loss_gradient", loss_gradient)
-    with pytest.warns(UserWarning, match="interrupted"):
-        estimator = fitted(name)
-    assert len(calls) <= call + 1  # at most the loss of what is kept
-    assert np.isfinite(estimator.loss_)
-    assert np.isfinite(outputs(estimator, X_TEST)).all()
+    stop_at(monkeypatch, 1, AssertionError("an iteration has ended"))
+    with pytest.raises(KeyboardInterrupt):
+        estimator.fit(X, y)
+    assert len(calls) == call
+    assert vars(estimator) == before
 
 
 @of_each_task
@@ -172,11 +175,11 @@ def test_quiet_by_default(capsys):
 
 
 def test_auto_goes_by_the_number_of_distinct_sequences(monkeypatch):
-    monkeypatch.setattr(_training, "ADAM_SEQUENCES", 10 * S)
+    monkeypatch.setattr(recipe, "ADAM_SEQUENCES", 10 * S)
     adam, lbfgs = (state(fitted("classifier", solver=solver)) for solver in ("adam", "lbfgs"))
-    monkeypatch.setattr(_training, "MANY", S)
+    monkeypatch.setattr(recipe, "MANY_SEQUENCES", S)
     assert state(fitted("classifier", solver="auto")) == adam
-    monkeypatch.setattr(_training, "MANY", S + 1)
+    monkeypatch.setattr(recipe, "MANY_SEQUENCES", S + 1)
     for X_given in (X, np.tile(X, (2, 1, 1))):
         weight = np.full(len(X_given), S / len(X_given))
         classifier = clone(TASKS["classifier"][0])
@@ -201,7 +204,7 @@ def test_adam_never_ends_in_what_is_not_finite(kind, activation, size):
         assert re.search("Scale the features.*activation='tanh'", str(error))
         assert joblib.hash(vars(estimator)) == before
     else:
-        p = estimator._get_parameters(float)
+        p = estimator._model.p
         assert all(np.isfinite(value).all() for value in p.values())
         assert np.isfinite(estimator.loss_curve_).all()
         assert estimator.loss_ == min(estimator.loss_curve_)
@@ -225,13 +228,13 @@ def test_no_curvature_is_nothing_to_warn_of():
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_output_layer_of_a_reservoir_is_fitted_first(name, solver, n_fits, monkeypatch):
     calls = []
-    plain = _training.fit_readout
+    plain = training.fit_readout
 
     def fit_readout(*args):
         calls.append(args)
         return plain(*args)
 
-    monkeypatch.setattr(_training, "fit_readout", fit_readout)
+    monkeypatch.setattr(training, "fit_readout", fit_readout)
     estimator = fitted(name, solver=solver, max_iter=2)
     expected = n_fits if name in ("classifier", "regressor") else 0
     assert len(calls) == expected
@@ -249,13 +252,13 @@ def test_output_layer_of_a_reservoir_is_fitted_first(name, solver, n_fits, monke
 @pytest.mark.parametrize("weighted", [False, True])
 def test_alpha_is_divided_by_the_weight_of_the_sequences(name, weighted, monkeypatch):
     alphas = []
-    plain = _fitting.around
+    plain = Penalty.around_start
 
-    def around(start, shapes, alpha, *rest):
+    def around_start(network, start, alpha, *rest):
         alphas.append(alpha)
-        return plain(start, shapes, alpha, *rest)
+        return plain(network, start, alpha, *rest)
 
-    monkeypatch.setattr(_fitting, "around", around)
+    monkeypatch.setattr(Penalty, "around_start", around_start)
     estimator, label, _ = TASKS[name]
     sequences, y = ragged(X), label(X)
     if y.ndim == 2 and y.shape[1] == T:
@@ -274,7 +277,7 @@ def test_alpha_is_divided_by_the_weight_of_the_sequences(name, weighted, monkeyp
 @pytest.mark.parametrize("solver", ["lbfgs", "adam"])
 def test_penalty_holds_hidden_weights_to_the_start(name, start, solver):
     estimator = fitted(name, alpha=1e4, solver=solver, tol=0, n_iter_no_change=50, max_iter=100)
-    network = estimator._network(D, estimator.output_biases_.size)
+    network = estimator._model.network
     p = network.initial(np.random.RandomState(estimator._seed), start)
     # these are not folded with the units of the features
     assert_allclose(estimator.recurrent_weights_[0], p["W_rec0"][0], atol=1e-3)
@@ -292,18 +295,18 @@ def test_penalty_holds_hidden_weights_to_the_start(name, start, solver):
 def test_n_init_keeps_the_best(name, solver, early_stopping, monkeypatch):
     parameters = {**solver, "early_stopping": early_stopping}
     drawn = []
-    plain = RecurrentEstimator._seeds
+    plain = training.draw_seeds
 
-    def seeds(self, rng):
-        drawn.extend(plain(self, rng))
+    def draw_seeds(rng, n):
+        drawn.extend(plain(rng, n))
         return drawn
 
-    monkeypatch.setattr(RecurrentEstimator, "_seeds", seeds)
+    monkeypatch.setattr(training, "draw_seeds", draw_seeds)
     best = fitted(name, n_init=3, **parameters)
     assert len(set(drawn)) == 3
     singles = []
     for seed in drawn:
-        monkeypatch.setattr(RecurrentEstimator, "_seeds", lambda self, rng, seed=seed: [seed])
+        monkeypatch.setattr(training, "draw_seeds", lambda rng, n, seed=seed: [seed])
         singles.append(fitted(name, **parameters))
     merits = [max(e.validation_scores_) if early_stopping else -e.loss_ for e in singles]
     assert state(best) == state(singles[int(np.argmax(merits))])

@@ -8,7 +8,7 @@ from numpy.testing import assert_array_equal
 from scipy import sparse
 
 from sklearn_rnn import SequenceTagger
-from sklearn_rnn._arrays import object_array
+from sklearn_rnn._input.arrays import object_array
 from sklearn_rnn.preprocessing import pad, to_sequences, to_table, unpad
 
 LENGTHS = (3, 1, 4)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, classification_report
 
-from sklearn_rnn._arrays import object_array
+from sklearn_rnn._input.arrays import object_array
 from sklearn_rnn.metrics import (
     flat_classification_report,
     sequence_accuracy_score,

@@ -1,5 +1,7 @@
 """The objective on minibatches, against the objective on the whole."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from derivatives import (
@@ -8,16 +10,18 @@ from derivatives import (
     NETWORKS,
     D,
     assert_close,
+    build,
     is_per_step,
     minibatch_objective,
     random_data,
     random_parameters,
+    whole_objective,
 )
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
-from sklearn_rnn._minibatches import SIZE
-from sklearn_rnn._parameters import ravel, views
+from sklearn_rnn._networks.parameters import ravel, views
+from sklearn_rnn._training.minibatches import MINIBATCH_SEQUENCES
 
 ALPHA = 0.1
 MANY = np.tile(LENGTHS, 7)
@@ -25,19 +29,19 @@ MANY = np.tile(LENGTHS, 7)
 MEMBERS = np.random.default_rng(0).permutation(len(MANY))[:37]
 N_MINIBATCHES = 3
 
-parametrize_cases = pytest.mark.parametrize(("name", "loss"), CASES)
+parametrize_cases = pytest.mark.parametrize(("name", "output"), CASES)
 parametrize_networks = pytest.mark.parametrize("name", NETWORKS)
 parametrize_csr = pytest.mark.parametrize("csr", [False, True])
 
 
-def make_objective(network, rng, csr=False, loss="softmax", alpha=ALPHA, seed=5, data=None):
-    X, y, weight = random_data(network, rng, MANY, loss) if data is None else data
+def make_objective(network, rng, csr=False, alpha=ALPHA, seed=5, data=None):
+    X, y, weight = random_data(network, rng, MANY) if data is None else data
     X = 3 * X + 1 if not csr else sparse.csr_array(X)
-    return minibatch_objective(network, X, y, weight, MANY, loss, alpha, MEMBERS, seed)
+    return minibatch_objective(network, X, y, weight, MANY, alpha, MEMBERS, seed)
 
 
 def rows_of(objective, sequences):
-    """Where the targets of some sequences stand."""
+    """Indices of the targets of some sequences."""
     if not is_per_step(objective.network):
         return sequences
     starts = np.cumsum(MANY) - MANY
@@ -56,14 +60,14 @@ def test_minibatches_are_a_partition_of_the_members(name, csr, rng):
     assert len(minibatches) == objective.n_minibatches == N_MINIBATCHES
     counts = [len(minibatch.shard.packing.lengths) for minibatch in minibatches]
     assert sum(counts) == len(MEMBERS)
-    assert max(counts) <= SIZE and max(counts) - min(counts) <= 1
+    assert max(counts) <= MINIBATCH_SEQUENCES and max(counts) - min(counts) <= 1
     assert_array_equal(
         np.sort(np.concatenate([minibatch.shard.targets for minibatch in minibatches])),
         np.sort(rows_of(objective, MEMBERS)),
     )
 
 
-def test_order_is_of_the_seed_and_the_epoch(rng):
+def test_order_depends_on_seed_and_epoch(rng):
     network = NETWORKS["classifier"]()
     data = random_data(network, rng, MANY)
     objective, same, other = (
@@ -71,22 +75,22 @@ def test_order_is_of_the_seed_and_the_epoch(rng):
     )
     first = np.concatenate(targets(objective, 0))
     assert_array_equal(np.concatenate(targets(same, 0)), first)
-    # whatever came in between
+    # after other epochs, too
     targets(objective, 1)
     assert_array_equal(np.concatenate(targets(objective, 0)), first)
     for different in (targets(objective, 1), targets(other, 0)):
         together = np.concatenate(different)
         assert not np.array_equal(together, first)
-        # not only in which order the minibatches stand, but in what is together
+        # not only the order of the minibatches differs, but which sequences share one
         assert {frozenset(t) for t in different} != {frozenset(t) for t in targets(objective, 0)}
 
 
 @parametrize_csr
 @parametrize_networks
-def test_minibatches_hold_the_data_of_the_shards(name, csr, rng):
+def test_minibatches_have_the_data_of_the_shards(name, csr, rng):
     objective = make_objective(NETWORKS[name](), rng, csr)
     whole = {}
-    for shard in objective.shards:
+    for shard in objective.data.shards:
         X = shard.X.toarray() if csr else shard.X
         whole |= row_by_row(objective, shard, X, shard.weight)
     found = {}
@@ -118,7 +122,7 @@ def row_by_row(objective, shard, X, weight):
 
 
 def whole_gradient(minibatch, gradients, shapes):
-    """The gradients of a minibatch, with zeros where it does not see anything."""
+    """The gradients of a minibatch, with zeros in the rows that it does not use."""
     whole = views(np.zeros(sum(map(np.prod, shapes.values()))), shapes)
     for name, gradient in gradients.items():
         whole[name][minibatch.rows.get(name, slice(None))] = gradient
@@ -139,24 +143,24 @@ def mean_of_minibatches(objective, w, epoch):
 
 @pytest.mark.parametrize("epoch", [0, 3])
 @parametrize_cases
-def test_mean_over_the_minibatches_is_the_whole(name, loss, epoch, rng):
-    network = NETWORKS[name]()
-    objective = make_objective(network, rng, loss=loss)
+def test_mean_over_the_minibatches_is_the_whole(name, output, epoch, rng):
+    network = build(name, output)
+    objective = make_objective(network, rng)
     w = random_parameters(network, rng)
     value, gradient = mean_of_minibatches(objective, w, epoch)
-    expected, expected_gradient = objective.loss_gradient(w)
+    expected, expected_gradient = whole_objective(objective).loss_gradient(w)
     assert_close(gradient, expected_gradient)
-    # the value is without the penalty, which costs as much as all the parameters
+    # the value of a minibatch does not contain the penalty
     assert_allclose(value + objective.penalty.loss_gradient(w)[0], expected, rtol=1e-12)
 
 
 @parametrize_cases
-def test_mean_over_the_minibatches_of_sparse_data_is_the_whole(name, loss, rng):
-    network = NETWORKS[name]()
-    objective = make_objective(network, rng, csr=True, loss=loss, alpha=0.0)
+def test_mean_over_the_minibatches_of_sparse_data_is_the_whole(name, output, rng):
+    network = build(name, output)
+    objective = make_objective(network, rng, csr=True, alpha=0.0)
     w = random_parameters(network, rng)
     value, gradient = mean_of_minibatches(objective, w, 0)
-    expected, expected_gradient = objective.loss_gradient(w)
+    expected, expected_gradient = whole_objective(objective).loss_gradient(w)
     assert_close(gradient, expected_gradient)
     assert_allclose(value, expected, rtol=1e-12)
 
@@ -164,18 +168,17 @@ def test_mean_over_the_minibatches_of_sparse_data_is_the_whole(name, loss, rng):
 @parametrize_networks
 def test_sparse_and_dense_agree(name, rng):
     network = NETWORKS[name]()
-    X, y, weight = random_data(network, rng, MANY)
-    w = random_parameters(network, rng)
-    sparse_ = make_objective(network, rng, True, data=(X, y, weight))
-    # as sparse X is not standardised
-    dense = make_objective(network, rng, True, data=(X, y, weight))
-    dense.data.X = X
-    for a, b in zip(sparse_.minibatches(0), dense.minibatches(0)):
-        p = views(w, network.shapes)
-        (value, gradients), (expected, expected_gradients) = a.loss_gradient(p), b.loss_gradient(p)
+    objective = make_objective(network, rng, csr=True)
+    p = views(random_parameters(network, rng), network.shapes)
+    for minibatch in objective.minibatches(0):
+        shard, features = minibatch.shard, minibatch.rows["W_in0"]
+        X = np.zeros((shard.X.shape[0], D))
+        X[:, features] = shard.X.toarray()
+        dense = replace(minibatch, shard=replace(shard, X=X), rows={})
+        (value, gradients), (expected, of_dense) = (m.loss_gradient(p) for m in (minibatch, dense))
         assert_allclose(value, expected, rtol=1e-12)
         for key, gradient in gradients.items():
-            assert_close(gradient, expected_gradients[key][a.rows.get(key, slice(None))])
+            assert_close(gradient, of_dense[key][minibatch.rows.get(key, slice(None))])
 
 
 def rare_features(rng):
@@ -187,7 +190,7 @@ def rare_features(rng):
 
 
 @parametrize_networks
-def test_what_a_minibatch_sees_of_sparse_features(name, rng):
+def test_a_minibatch_uses_the_sparse_features_that_occur(name, rng):
     network = NETWORKS[name]()
     _, y, weight = random_data(network, rng, MANY)
     objective = make_objective(network, rng, True, data=(rare_features(rng), y, weight))
@@ -196,24 +199,24 @@ def test_what_a_minibatch_sees_of_sparse_features(name, rng):
     for minibatch in objective.minibatches(0):
         assert minibatch.rows.keys() == {"W_in0"}
         rows.append(minibatch.rows["W_in0"].tolist())
-        seen = minibatch.seen(p)
-        assert_array_equal(seen["W_in0"], p["W_in0"][rows[-1]])
+        used = minibatch.used(p)
+        assert_array_equal(used["W_in0"], p["W_in0"][rows[-1]])
         for key in p.keys() - {"W_in0"}:
-            assert seen[key] is p[key]
+            assert used[key] is p[key]
         _, gradients = minibatch.loss_gradient(p)
         assert {key: g.shape for key, g in gradients.items()} == {
-            key: value.shape for key, value in seen.items()
+            key: value.shape for key, value in used.items()
         }
     assert sorted(rows) == [[0], [0], [0, 2]]
 
 
-def test_a_minibatch_sees_all_of_dense_features(rng):
+def test_a_minibatch_uses_all_dense_features(rng):
     network = NETWORKS["tagger"]()
     objective = make_objective(network, rng)
     p = views(random_parameters(network, rng), network.shapes)
     for minibatch in objective.minibatches(0):
         assert minibatch.rows == {}
-        assert all(value is p[key] for key, value in minibatch.seen(p).items())
+        assert all(value is p[key] for key, value in minibatch.used(p).items())
 
 
 @parametrize_networks
@@ -232,12 +235,12 @@ def test_sparse_features_are_penalised_where_they_occur(name, rng):
 
 
 @parametrize_csr
-def test_data_are_left_alone(csr, rng):
+def test_data_are_not_changed(csr, rng):
     network = NETWORKS["tagger"]()
     objective = make_objective(network, rng, csr)
-    data = objective.data
-    arrays = [data.X.data if csr else data.X]
-    arrays += [array for shard in data.shards for array in (shard.y, shard.weight)]
+    shards = objective.data.shards
+    arrays = [shard.X.data for shard in shards] if csr else [shard.X for shard in shards]
+    arrays += [array for shard in shards for array in (shard.y, shard.weight)]
     before = [np.array(array) for array in arrays]
     w = random_parameters(network, rng)
     given = w.copy()
@@ -253,4 +256,4 @@ def test_fewer_sequences_than_a_minibatch_holds(rng):
     (minibatch,) = objective.minibatches(0)
     w = random_parameters(network, rng)
     gradients = minibatch.loss_gradient(views(w, network.shapes))[1]
-    assert_close(ravel(gradients, network.shapes), objective.loss_gradient(w)[1])
+    assert_close(ravel(gradients, network.shapes), whole_objective(objective).loss_gradient(w)[1])

@@ -28,7 +28,7 @@ from sklearn.preprocessing import FunctionTransformer
 from tasks import QUICK, S, T, X, fitted, ragged, sign_so_far, third_of_sum, two_sums
 
 from sklearn_rnn import OutputFeedbackTagger, SequenceTagger, metrics
-from sklearn_rnn._arrays import object_array
+from sklearn_rnn._input.arrays import object_array
 from sklearn_rnn.model_selection import SequenceKFold, sequence_scorer, train_test_split
 
 FAST = {"hidden_layer_sizes": 3, "random_state": 0, "tol": 1e-2, "n_iter_no_change": 3}

@@ -1,4 +1,4 @@
-"""The recurrence patterns: derivatives, a plain loop as reference, and invariances."""
+"""The patterns of recurrence: derivatives, a plain loop as reference, and invariances."""
 
 from functools import partial
 from itertools import product
@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from derivatives import (
     LENGTHS,
-    LOSSES,
     OUTPUT_FEEDBACK,
+    OUTPUTS,
     SHORT,
     D,
     H,
@@ -17,8 +17,10 @@ from derivatives import (
     assert_gauss_newton,
     assert_gradient,
     assert_linearised,
+    build,
     central_difference,
-    flat_verbs,
+    flat_derivatives,
+    gated,
     hidden_feedback,
     make_shards,
     output_feedback,
@@ -31,13 +33,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from scipy.special import expit, log_softmax, softmax
 
-from sklearn_rnn._cells import CELLS
-from sklearn_rnn._networks import HiddenFeedback
-from sklearn_rnn._objective import Objective
-from sklearn_rnn._output_feedback import FreeRunning, TeacherForced, previous_labels
-from sklearn_rnn._packing import Packing
-from sklearn_rnn._parameters import ravel, views
-from sklearn_rnn._start import RESERVOIR, SMALL
+from sklearn_rnn._networks.activations import ACTIVATIONS
+from sklearn_rnn._networks.hidden_feedback import HiddenFeedback, elman_network
+from sklearn_rnn._networks.output_feedback import FreeRunning, TeacherForced, previous_labels
+from sklearn_rnn._networks.packing import Packing
+from sklearn_rnn._networks.parameters import Role, ravel, views
+from sklearn_rnn._training.objective import Objective
+from sklearn_rnn._training.recipe import RESERVOIR, SMALL
 
 FUNCTIONS = {
     "tanh": np.tanh,
@@ -52,29 +54,42 @@ POOLS = {
 }
 POOLINGS = [(), ("last",), ("mean",), ("max",), ("last", "mean", "max")]
 
-HIDDEN = {
-    f"{activation}-{depth}-{'both' if both else 'forth'}-{'+'.join(pooling) or 'each'}": partial(
-        hidden_feedback, activation, depth, both, pooling
+ELMAN = {
+    f"{activation}-{depth}-{directions}-{'+'.join(pooling) or 'each'}": partial(
+        hidden_feedback, activation, depth, directions, pooling
     )
-    for activation, depth, both, pooling in product(CELLS, [1, 2], [False, True], POOLINGS)
+    for activation, depth, directions, pooling in product(ACTIVATIONS, [1, 2], [1, 2], POOLINGS)
+    # every pooling with tanh, and every activation with two of them
+    if activation == "tanh" or pooling in (POOLINGS[0], POOLINGS[-1])
+}
+GATED = {
+    f"{'+'.join(layers)}-{'+'.join(pooling) or 'each'}": partial(gated, layers, pooling)
+    for layers, pooling in [
+        *product([["gru"]], POOLINGS),
+        *product([["gru", "elman"], ["elman", "gru"]], (POOLINGS[0], POOLINGS[-1])),
+    ]
 }
 OUTPUT = {
     f"{activation}-{depth}-{kind}": partial(output_feedback, kind, activation, depth)
-    for activation, depth, kind in product(CELLS, [1, 2], OUTPUT_FEEDBACK)
+    for activation, depth, kind in product(ACTIVATIONS, [1, 2], OUTPUT_FEEDBACK)
 }
-NETWORKS = {
-    "linear": partial(HiddenFeedback, D, [], K, None, False, ()),
-    "uneven": partial(HiddenFeedback, D, [4, 1, 2], K, CELLS["tanh"], True, ("last",)),
-} | (HIDDEN | OUTPUT)
-# pattern 3 feeds labels back, so it has no targets to regress on
+
+
+def uneven(output="softmax"):
+    """Layers of different sizes."""
+    return elman_network(D, [4, 1, 2], K, OUTPUTS[output], "tanh", ("last",), 2)
+
+
+HIDDEN = {"uneven": uneven} | ELMAN | GATED
+NETWORKS = HIDDEN | OUTPUT
+# pattern 3 feeds labels back, so it has no numbers as targets
 CASES = [(name, "softmax") for name in NETWORKS] + [(name, "squared") for name in HIDDEN]
 
 
-@pytest.mark.parametrize(("name", "loss"), CASES)
-def test_gradient(name, loss, rng):
-    network = NETWORKS[name]()
-    shards = [random_shard(network, rng, loss=loss)]
-    objective = Objective(network, LOSSES[loss], shards, penalty_of(network, 0.0))
+@pytest.mark.parametrize(("name", "output"), CASES)
+def test_gradient(name, output, rng):
+    network = build(name, output, NETWORKS)
+    objective = Objective(network, [random_shard(network, rng)], penalty_of(network, 0.0))
     assert_gradient(objective.loss_gradient, random_parameters(network, rng), rng)
 
 
@@ -82,19 +97,19 @@ def test_gradient(name, loss, rng):
 def test_jvp_and_vjp(name, rng):
     network = NETWORKS[name]()
     shard, w = random_shard(network, rng), random_parameters(network, rng)
-    assert_linearised(*flat_verbs(network, shard, w), w, rng)
+    assert_linearised(*flat_derivatives(network, shard, w), w, rng)
 
 
-@pytest.mark.parametrize(("name", "loss"), CASES)
-def test_gauss_newton(name, loss, rng):
-    network = NETWORKS[name]()
-    shard, w = random_shard(network, rng, SHORT, loss), random_parameters(network, rng)
-    forward, jvp, vjp = flat_verbs(network, shard, w)
+@pytest.mark.parametrize(("name", "output"), CASES)
+def test_gauss_newton(name, output, rng):
+    network = build(name, output, NETWORKS)
+    shard, w = random_shard(network, rng, SHORT), random_parameters(network, rng)
+    forward, jvp, vjp = flat_derivatives(network, shard, w)
     Z = forward(w)
     assert_gauss_newton(
-        lambda v: vjp(LOSSES[loss].hessp(shard.y, Z, shard.weight, jvp(v))),
+        lambda v: vjp(network.output.hessp({}, Z, shard, jvp(v), {})[0]),
         forward,
-        lambda Z: LOSSES[loss].loss_gradient(shard.y, Z, shard.weight)[1],
+        lambda Z: network.output.loss_gradient({}, Z, shard)[1],
         w,
     )
 
@@ -104,7 +119,7 @@ def test_gauss_newton(name, loss, rng):
 def test_gradient_by_central_differences(name, rng):
     network = NETWORKS[name]()
     shards = [random_shard(network, rng, SHORT)]
-    objective = Objective(network, LOSSES["softmax"], shards, penalty_of(network, 0.0))
+    objective = Objective(network, shards, penalty_of(network, 0.0))
     w = random_parameters(network, rng)
     assert_gradient(objective.loss_gradient, w, rng, central_difference, tolerance=1e-6)
 
@@ -117,7 +132,7 @@ def test_dense_and_csr_agree(name, rng):
     results = []
     for csr in (False, True):
         (shard,) = make_shards(network, *data, csr=csr)
-        forward, jvp, vjp = flat_verbs(network, shard, w)
+        forward, jvp, vjp = flat_derivatives(network, shard, w)
         Z = forward(w)
         results.append([Z, jvp(v), vjp(Z)])
     for dense, of_csr in zip(*results):
@@ -134,7 +149,7 @@ def test_float32_is_near_float64(name, csr, rng):
     results = []
     for dtype in (np.float64, np.float32):
         (shard,) = make_shards(network, *data, dtype=dtype, csr=csr)
-        forward, jvp, vjp = flat_verbs(network, shard, w.astype(dtype))
+        forward, jvp, vjp = flat_derivatives(network, shard, w.astype(dtype))
         Z = forward(w.astype(dtype))
         infer = network.infer(views(w.astype(dtype), network.shapes), shard)
         results.append([Z, infer, jvp(v.astype(dtype)), vjp(Z)])
@@ -144,11 +159,11 @@ def test_float32_is_near_float64(name, csr, rng):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_data_and_parameters_are_left_alone(name, rng):
+def test_data_and_parameters_are_not_changed(name, rng):
     network = NETWORKS[name]()
     shard, w = random_shard(network, rng), random_parameters(network, rng)
     X, y, before = shard.X.copy(), shard.y.copy(), w.copy()
-    forward, jvp, vjp = flat_verbs(network, shard, w)
+    forward, jvp, vjp = flat_derivatives(network, shard, w)
     vjp(forward(w))
     jvp(w)
     network.infer(views(w, network.shapes), shard)
@@ -168,9 +183,9 @@ def test_initial_parameters(name, start, seed):
 
 
 @pytest.mark.parametrize("start", [RESERVOIR, SMALL])
-def test_start_sets_the_scale_of_the_first_layer_and_of_the_feedback(start, seed):
+def test_scale_of_initial_weights(start, seed):
     rng, n = np.random.RandomState(seed), 100
-    p = HiddenFeedback(n, [n, n], K, CELLS["tanh"], False, ()).initial(rng, start)
+    p = elman_network(n, [n, n], K, OUTPUTS["softmax"], "tanh").initial(rng, start)
     X = rng.standard_normal((1000, n))
     assert_allclose((X @ p["W_in0"]).std(), start.gain, rtol=0.1)
     assert_allclose((X @ p["W_in1"]).std(), 1.0, rtol=0.1)
@@ -178,15 +193,31 @@ def test_start_sets_the_scale_of_the_first_layer_and_of_the_feedback(start, seed
         W_rec = p[f"W_rec{i}"][0]
         assert_allclose(W_rec @ W_rec.T, start.radius**2 * np.eye(n), atol=1e-12)
     for kind in (TeacherForced, FreeRunning):
-        p = kind(n, [n], n, CELLS["tanh"]).initial(rng, start)
+        p = kind(n, [n], n, "tanh").initial(rng, start)
         assert_allclose((X @ p["W_in0"]).std(), start.gain, rtol=0.1)
         assert_allclose(p["W_fb"].std(), start.radius, rtol=0.1)
 
 
-def test_steps_are_independent_given_what_is_fed_back():
+def test_roles_of_networks():
     assert TeacherForced.independent_steps
     assert FreeRunning.independent_steps
     assert not HiddenFeedback.independent_steps
+    assert TeacherForced.feeds_labels_back
+    assert not FreeRunning.feeds_labels_back and not HiddenFeedback.feeds_labels_back
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_roles_of_parameters(name):
+    network = NETWORKS[name]()
+    assert network.roles.keys() == network.shapes.keys()
+    by_role = {role: {n for n, r in network.roles.items() if r is role} for role in Role}
+    assert by_role[Role.INPUT] == network.input_biases.keys()
+    assert by_role[Role.OUTPUT] == network.output_biases.keys()
+    biases = {*network.input_biases.values(), *network.output_biases.values()}
+    assert biases <= by_role[Role.BIAS] == {n for n in network.roles if n[0] in "bcd"}
+    assert by_role[Role.HIDDEN] == {n for n in network.shapes if n[0] == "W"} - (
+        by_role[Role.INPUT] | by_role[Role.OUTPUT]
+    )
 
 
 def hidden_states(x, W_in, W_rec, b, f):
@@ -208,7 +239,7 @@ def loop_hidden(p, x, network, f):
         ]
         x = np.hstack(both)
     if network.pooling:
-        forth, back = both if network.bidirectional else (both[0], both[0][:, :0])
+        forth, back = both if network.n_directions == 2 else (both[0], both[0][:, :0])
         x = np.concatenate([POOLS[name](forth, back) for name in network.pooling])[None]
     return x @ p["W_out"] + p["c"]
 
@@ -234,9 +265,9 @@ def sequences(array):
     return np.split(array, np.cumsum(LENGTHS)[:-1])
 
 
-@pytest.mark.parametrize("name", HIDDEN)
-def test_hidden_feedback_is_the_loop(name, rng):
-    network, f = HIDDEN[name](), FUNCTIONS[name.split("-")[0]]
+@pytest.mark.parametrize("name", ELMAN)
+def test_hidden_feedback_against_a_loop(name, rng):
+    network, f = ELMAN[name](), FUNCTIONS[name.split("-")[0]]
     X, y, weight = random_data(network, rng)
     (shard,) = make_shards(network, X, y, weight)
     p = views(random_parameters(network, rng), network.shapes)
@@ -248,7 +279,7 @@ def test_hidden_feedback_is_the_loop(name, rng):
 
 
 @pytest.mark.parametrize("name", OUTPUT)
-def test_output_feedback_is_the_loop(name, rng):
+def test_output_feedback_against_a_loop(name, rng):
     network, f = OUTPUT[name](), FUNCTIONS[name.split("-")[0]]
     X, y, weight = random_data(network, rng)
     (shard,) = make_shards(network, X, y, weight)
@@ -261,9 +292,35 @@ def test_output_feedback_is_the_loop(name, rng):
     assert_allclose(softmax(Z, axis=1), softmax(expected[shard.targets], axis=1), atol=1e-12)
 
 
+def one_direction(networks):
+    return [name for name, network in networks.items() if network().n_directions == 1]
+
+
+@pytest.mark.parametrize("name", one_direction(NETWORKS))
+def test_steps_against_whole_sequences(name, rng):
+    """`begin` and `step` give what `infer` gives for the sequences so far."""
+    network, n_steps = NETWORKS[name](), 4
+    p = views(random_parameters(network, rng), network.shapes)
+    X = rng.standard_normal((3, n_steps, D))
+    state = network.begin(p, len(X))
+    for t in range(n_steps):
+        given = X[:, t].copy()
+        Z, state = network.step(p, state, given)
+        assert_array_equal(given, X[:, t])
+        lengths = np.full(len(X), t + 1)
+        n_targets = len(X) if getattr(network, "pooling", ()) else lengths.sum()
+        targets = np.zeros(n_targets, int), np.ones(n_targets)
+        (shard,) = make_shards(network, X[:, : t + 1].reshape(-1, D), *targets, lengths)
+        # the last rows of packed sequences of equal length, or the only ones
+        expected = network.infer(p, shard)[-len(X) :]
+        if name.endswith("teacher"):
+            Z, expected = log_softmax(Z, axis=1), log_softmax(expected, axis=1)
+        assert_close(Z, expected, 1e-12)
+
+
 @pytest.mark.parametrize("depth", [1, 2])
-@pytest.mark.parametrize("activation", CELLS)
-def test_free_running_infers_what_it_was_trained_on(activation, depth, rng):
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_free_running_infers_the_logits_of_training(activation, depth, rng):
     network = output_feedback("free", activation, depth)
     shard = random_shard(network, rng)
     p = views(random_parameters(network, rng), network.shapes)
@@ -271,7 +328,7 @@ def test_free_running_infers_what_it_was_trained_on(activation, depth, rng):
 
 
 @pytest.mark.parametrize("depth", [1, 2])
-@pytest.mark.parametrize("activation", CELLS)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_teacher_forced_infers_marginals(activation, depth, rng):
     network, f = output_feedback("teacher", activation, depth), FUNCTIONS[activation]
     lengths = np.array([1, 5, 3])
@@ -330,9 +387,9 @@ def feed_forward(p, X, f, depth):
     return X
 
 
-@pytest.mark.parametrize("name", HIDDEN)
+@pytest.mark.parametrize("name", ELMAN)
 def test_one_step_sequences_are_a_feed_forward_net(name, rng):
-    network, f = HIDDEN[name](), FUNCTIONS[name.split("-")[0]]
+    network, f = ELMAN[name](), FUNCTIONS[name.split("-")[0]]
     data = random_data(network, rng, np.ones(5, int))
     p = views(random_parameters(network, rng), network.shapes)
     A = feed_forward(p, data[0], f, len(network.layers))
@@ -341,7 +398,7 @@ def test_one_step_sequences_are_a_feed_forward_net(name, rng):
 
 
 @pytest.mark.parametrize("depth", [1, 2])
-@pytest.mark.parametrize("activation", CELLS)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_without_feedback_weights_pattern_3_has_no_memory(activation, depth, rng):
     teacher, free = (output_feedback(kind, activation, depth) for kind in ("teacher", "free"))
     (shard,) = make_shards(teacher, *(data := random_data(teacher, rng)))
@@ -350,14 +407,14 @@ def test_without_feedback_weights_pattern_3_has_no_memory(activation, depth, rng
     expected = feed_forward(p, data[0], FUNCTIONS[activation], depth) @ p["W_out"] + p["c"]
     for network in (teacher, free):
         assert_close(_outputs(network, p, *data, LENGTHS), expected, 1e-12)
-    # a label that does not matter has itself for a marginal
+    # a label that does not depend on the one before has its own probability as marginal
     marginals = log_softmax(expected[shard.targets], axis=1)
     assert_allclose(teacher.infer(p, shard), marginals, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", ["tanh-1-forth-each", "tanh-1-both-each"])
+@pytest.mark.parametrize("name", ["tanh-1-1-each", "tanh-1-2-each"])
 def test_without_recurrent_weights_pattern_1_has_no_memory(name, rng):
-    network = HIDDEN[name]()
+    network = ELMAN[name]()
     data = random_data(network, rng)
     p = views(random_parameters(network, rng), network.shapes)
     p["W_rec0"][...] = 0.0
@@ -365,9 +422,9 @@ def test_without_recurrent_weights_pattern_1_has_no_memory(name, rng):
     assert_close(_outputs(network, p, *data, LENGTHS), expected, 1e-12)
 
 
-def test_both_directions_mirror(rng):
-    # the units that read back are those that read forth, on sequences turned round
-    network = hidden_feedback(bidirectional=True)
+def test_directions_mirror_each_other(rng):
+    # on reversed sequences, the units that read back do what the others do
+    network = hidden_feedback(n_directions=2)
     X, y, weight = random_data(network, rng)
     p = views(random_parameters(network, rng), network.shapes)
     turned = np.concatenate([x[::-1] for x in sequences(X)])
@@ -382,6 +439,18 @@ def test_both_directions_mirror(rng):
         for with_data in [(p, X), (swapped, turned)]
     )
     assert_close(np.concatenate([z[::-1] for z in sequences(Z_turned)]), Z, 1e-12)
+
+
+def test_attributes_and_parameters_are_inverse(rng):
+    for network in (
+        hidden_feedback(depth=2),
+        hidden_feedback(depth=2, n_directions=2, pooling=("last", "max")),
+        output_feedback("teacher", depth=2),
+        output_feedback("free"),
+    ):
+        p = views(random_parameters(network, rng), network.shapes)
+        back = network.parameters(network.attributes(p))
+        assert_array_equal(ravel(back, network.shapes), ravel(p, network.shapes))
 
 
 def test_previous_labels():

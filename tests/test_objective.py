@@ -1,17 +1,22 @@
 """The penalised mean loss over all shards."""
 
+import pickle
+from dataclasses import replace
+from functools import partial
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from derivatives import (
     CASES,
     LENGTHS,
-    LOSSES,
     NETWORKS,
     SHORT,
     assert_close,
     assert_gauss_newton,
     assert_gradient,
-    flat_verbs,
+    build,
+    flat_derivatives,
     hidden_feedback,
     is_per_step,
     make_shards,
@@ -22,49 +27,51 @@ from derivatives import (
 )
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sklearn_rnn import _sharding
-from sklearn_rnn._objective import Objective
-from sklearn_rnn._parameters import views
+from sklearn_rnn._execution import shards
+from sklearn_rnn._execution.threads import shard_map
+from sklearn_rnn._execution.workspace import Workspace
+from sklearn_rnn._networks.parameters import views
+from sklearn_rnn._training.objective import Objective, shard_loss_gradient
 
 ALPHA = 0.1
 
-parametrize_cases = pytest.mark.parametrize(("name", "loss"), CASES)
+parametrize_cases = pytest.mark.parametrize(("name", "output"), CASES)
 parametrize_networks = pytest.mark.parametrize("name", NETWORKS)
 
 
 @pytest.fixture
 def fine_cut(monkeypatch):
-    """A sequence a shard, but for the shortest."""
-    monkeypatch.setattr(_sharding, "SEQUENCES", 1)
-    monkeypatch.setattr(_sharding, "FEW_ROWS", 4)
+    """One sequence in each shard, except for the shortest."""
+    monkeypatch.setattr(shards, "SEQUENCES_PER_SHARD", 1)
+    monkeypatch.setattr(shards, "MIN_ROWS_PER_SHARD", 4)
 
 
-def make_objective(network, data, loss="softmax", lengths=LENGTHS, alpha=ALPHA, **options):
+def make_objective(network, data, lengths=LENGTHS, alpha=ALPHA, **options):
     shards = make_shards(network, *data, lengths, **options)
-    return Objective(network, LOSSES[loss], shards, penalty_of(network, alpha))
+    return Objective(network, shards, penalty_of(network, alpha))
 
 
-def verbs(objective, w, v):
-    """Everything that an objective tells, as one vector."""
+def results_of(objective, w, v):
+    """All results of an objective, as one vector."""
     value, gradient = objective.loss_gradient(w)
     return np.concatenate([[value], gradient, objective.gauss_newton(w)(v)])
 
 
 @parametrize_cases
-def test_gradient(name, loss, rng, fine_cut):
-    network = NETWORKS[name]()
-    objective = make_objective(network, random_data(network, rng, loss=loss), loss)
+def test_gradient(name, output, rng, fine_cut):
+    network = build(name, output)
+    objective = make_objective(network, random_data(network, rng))
     assert len(objective.shards) > 2
     assert_gradient(objective.loss_gradient, random_parameters(network, rng), rng)
 
 
 @parametrize_cases
-def test_gauss_newton(name, loss, rng, fine_cut):
-    network = NETWORKS[name]()
-    data, w = random_data(network, rng, SHORT, loss), random_parameters(network, rng)
-    objective = make_objective(network, data, loss, SHORT)
+def test_gauss_newton(name, output, rng, fine_cut):
+    network = build(name, output)
+    data, w = random_data(network, rng, SHORT), random_parameters(network, rng)
+    objective = make_objective(network, data, SHORT)
     assert len(objective.shards) > 1
-    forwards = [flat_verbs(network, shard, w)[0] for shard in objective.shards]
+    forwards = [flat_derivatives(network, shard, w)[0] for shard in objective.shards]
     y, weight = (
         np.concatenate([getattr(shard, name) for shard in objective.shards])
         for name in ("y", "weight")
@@ -72,7 +79,7 @@ def test_gauss_newton(name, loss, rng, fine_cut):
     assert_gauss_newton(
         objective.gauss_newton(w),
         lambda w: np.concatenate([forward(w) for forward in forwards]),
-        lambda Z: LOSSES[loss].loss_gradient(y, Z, weight)[1],
+        lambda Z: network.output.loss_gradient({}, Z, SimpleNamespace(y=y, weight=weight))[1],
         w,
         penalty=objective.penalty.product(np.ones(len(w))),
     )
@@ -84,29 +91,28 @@ def test_shards_sum_to_the_whole(name, rng, monkeypatch):
     data, w = random_data(network, rng), random_parameters(network, rng)
     v = rng.standard_normal(len(w))
     results = []
-    # the longest of the six sequences fills more than one share of six
+    # the longest of the six sequences fills more than a sixth of the rows
     for n_sequences, n_shards in ((64, 1), (3, 2), (1, 4)):
-        monkeypatch.setattr(_sharding, "SEQUENCES", n_sequences)
-        monkeypatch.setattr(_sharding, "FEW_ROWS", 1)
+        monkeypatch.setattr(shards, "SEQUENCES_PER_SHARD", n_sequences)
+        monkeypatch.setattr(shards, "MIN_ROWS_PER_SHARD", 1)
         objective = make_objective(network, data)
         assert len(objective.shards) == n_shards
-        results.append(verbs(objective, w, v))
+        results.append(results_of(objective, w, v))
     for cut_up in results[1:]:
         assert_close(cut_up, results[0], 1e-12)
 
 
 @parametrize_networks
-def test_threads_change_no_bit(name, rng, fine_cut):
+def test_results_do_not_depend_on_the_number_of_threads(name, rng, fine_cut):
     network = NETWORKS[name]()
     data, w = random_data(network, rng), random_parameters(network, rng)
     v = rng.standard_normal(len(w))
     results = []
     for n_jobs in (None, 2):
-        with _sharding.shard_map(n_jobs) as map_:
-            shards = make_shards(network, *data)
+        with shard_map(n_jobs) as map_:
             penalty = penalty_of(network, ALPHA)
-            objective = Objective(network, LOSSES["softmax"], shards, penalty, map_)
-            results.append(verbs(objective, w, v))
+            objective = Objective(network, make_shards(network, *data), penalty, map_)
+            results.append(results_of(objective, w, v))
     assert_array_equal(*results)
 
 
@@ -115,7 +121,9 @@ def test_penalty_is_added(name, rng):
     network = NETWORKS[name]()
     data, w = random_data(network, rng), random_parameters(network, rng)
     v = rng.standard_normal(len(w))
-    free, penalised = (verbs(make_objective(network, data, alpha=alpha), w, v) for alpha in (0, 3))
+    free, penalised = (
+        results_of(make_objective(network, data, alpha=alpha), w, v) for alpha in (0, 3)
+    )
     penalty = penalty_of(network, 3)
     value, gradient = penalty.loss_gradient(w)
     expected = np.concatenate([[value], gradient, penalty.product(v)])
@@ -142,7 +150,7 @@ def test_weight_is_a_number_of_copies(name, factor, rng):
     scaled = weight * (np.repeat(factors, LENGTHS) if is_per_step(network) else factors)
     weighted = make_objective(network, (X, y, scaled))
     copied = make_objective(network, of_sequences(data, LENGTHS, chosen), lengths=LENGTHS[chosen])
-    assert_close(verbs(weighted, w, v), verbs(copied, w, v), 1e-12)
+    assert_close(results_of(weighted, w, v), results_of(copied, w, v), 1e-12)
 
 
 @parametrize_networks
@@ -151,10 +159,10 @@ def test_methods_are_functions_of_their_arguments(name, rng):
     objective = make_objective(network, random_data(network, rng))
     w, v = random_parameters(network, rng), random_parameters(network, rng)
     given = w.copy(), v.copy()
-    first = verbs(objective, w, v)
+    first = results_of(objective, w, v)
     product = objective.gauss_newton(w)
-    verbs(objective, v, w)
-    assert_array_equal(verbs(objective, w, v), first)
+    results_of(objective, v, w)
+    assert_array_equal(results_of(objective, w, v), first)
     assert_array_equal(product(v), first[1 + len(w) :])
     assert_array_equal((w, v), given)
 
@@ -167,13 +175,26 @@ def test_float32_data(name, csr, rng):
     v = rng.standard_normal(len(w))
     single = make_objective(network, data, dtype=np.float32, csr=csr)
     value, gradient = single.loss_gradient(w)
-    # the optimiser's vector is float64 whatever the data are
+    # the solver's vector is float64 for any data
     assert np.asarray(value).dtype == gradient.dtype == single.gauss_newton(w)(v).dtype == float
     assert {array.dtype.name for array in single.parameters(w).values()} == {"float32"}
-    assert_close(verbs(single, w, v), verbs(make_objective(network, data), w, v), 1e-4)
+    assert_close(results_of(single, w, v), results_of(make_objective(network, data), w, v), 1e-4)
 
 
-def test_overflow_is_told_not_warned_of(rng):
+@parametrize_networks
+def test_shard_function_can_be_pickled(name, rng):
+    """Other processes can compute the gradients of shards."""
+    network = NETWORKS[name]()
+    p = views(random_parameters(network, rng), network.shapes)
+    for shard in make_shards(network, *random_data(network, rng)):
+        shard = replace(shard, workspace=Workspace())
+        function = partial(shard_loss_gradient, network, p)
+        again, same_shard = pickle.loads(pickle.dumps((function, shard)))
+        for one, other in zip(again(same_shard), function(shard)):
+            assert_array_equal(one, other)
+
+
+def test_overflow_returns_what_is_not_finite_without_a_warning(rng):
     network = hidden_feedback("identity")
     objective = make_objective(network, random_data(network, rng))
     value, gradient = objective.loss_gradient(np.full(n_parameters(objective.network), 1e100))

@@ -1,9 +1,10 @@
-"""What an `OutputFeedbackTagger` tells of whole sequences of labels.
+"""Labels, samples and probabilities of whole sequences by an `OutputFeedbackTagger`.
 
-All is held against `sequence_log_proba` of every sequence of labels there is, which comes of
-feeding them back, and shares nothing with the decoding.
+All are compared with `sequence_log_proba` of all sequences of labels. It feeds the labels back, and
+shares no code with the decoding.
 """
 
+from copy import copy
 from itertools import product
 
 import numpy as np
@@ -14,7 +15,7 @@ from scipy.stats import chisquare
 from tasks import QUICK
 
 from sklearn_rnn import OutputFeedbackTagger
-from sklearn_rnn._arrays import object_array
+from sklearn_rnn._input.arrays import object_array
 
 S, T, D = 40, 5, 2
 CLASSES = np.array(["low", "middle", "top"])
@@ -45,11 +46,17 @@ of_both = pytest.mark.parametrize("kind", FITTED)
 of_each_decoding = pytest.mark.parametrize("decoding", ["marginal", "viterbi", "greedy"])
 
 
+def refitted(kind, sequence_id):
+    """A tagger fitted to the same sequences as a table."""
+    tagger = OutputFeedbackTagger(
+        teacher_forcing=kind == "teacher", sequence_id=sequence_id, **QUICK
+    )
+    return tagger.fit(np.c_[np.repeat(np.arange(S), T), X.reshape(-1, D)], Y.ravel())
+
+
 def fitted(kind, **parameters):
-    """A tagger with the weights of one fit, whatever its parameters are now."""
-    tagger = OutputFeedbackTagger()
-    vars(tagger).update(vars(FITTED[kind]))
-    return tagger.set_params(**parameters)
+    """A tagger with the weights of one fit, and other parameters."""
+    return copy(FITTED[kind]).set_params(**parameters)
 
 
 def probabilities(kind, x):
@@ -87,13 +94,13 @@ def test_decodings_differ():
 
 
 @of_each_decoding
-def test_free_running_decodes_alike(decoding):
+def test_all_decodings_of_free_running_agree(decoding):
     predicted = fitted("free", decoding=decoding).predict(X)
     assert_array_equal(predicted, CLASSES[FITTED["free"].predict_proba(X).argmax(axis=2)])
 
 
 @of_each_decoding
-def test_score_is_of_what_is_predicted(decoding):
+def test_score_is_the_accuracy_of_the_predictions(decoding):
     tagger = fitted("teacher", decoding=decoding)
     assert tagger.score(X, Y) == np.mean(tagger.predict(X) == Y)
 
@@ -104,7 +111,7 @@ def test_decoding_does_not_change_probabilities(decoding):
     assert_array_equal(tagger.predict_proba(X), FITTED["teacher"].predict_proba(X))
 
 
-def test_early_stopping_goes_by_the_decoding():
+def test_early_stopping_scores_by_the_decoding():
     curves = []
     for decoding in ("marginal", "viterbi", "greedy"):
         parameters = QUICK | {"validation_fraction": 0.4, "decoding": decoding}
@@ -129,7 +136,7 @@ def test_samples_have_the_probabilities_of_the_sequences(kind):
 
 
 @of_both
-def test_samples_are_random_as_asked_for(kind):
+def test_random_state_determines_samples(kind):
     draw = FITTED[kind].sample
     assert_array_equal(draw(X, 2, random_state=0), draw(X, 2, random_state=0))
     assert not np.array_equal(draw(X, 2, random_state=0), draw(X, 2, random_state=1))
@@ -145,7 +152,7 @@ def test_layouts_agree(kind, decoding):
     by_layout = [
         (tagger, RAGGED, RAGGED_Y),
         (tagger, object_array([sparse.csr_array(x) for x in RAGGED]), object_array(RAGGED_Y)),
-        (fitted(kind, decoding=decoding, sequence_id=0), TABLE, TABLE_Y),
+        (refitted(kind, 0).set_params(decoding=decoding), TABLE, TABLE_Y),
         (fitted(kind, decoding=decoding, n_jobs=2), RAGGED, RAGGED_Y),
     ]
     results = []
@@ -177,7 +184,7 @@ def test_shapes():
     assert tagger.sequence_log_proba(X[0], Y[0]).shape == (1,)
 
 
-def test_one_sequence_does_not_see_the_others():
+def test_sequences_are_independent():
     tagger = FITTED["teacher"]
     alone = np.concatenate([tagger.sequence_log_proba([x], [y]) for x, y in zip(RAGGED, RAGGED_Y)])
     assert_allclose(tagger.sequence_log_proba(RAGGED, RAGGED_Y), alone, rtol=1e-12)
@@ -213,7 +220,7 @@ def test_float32():
 
 @of_each_decoding
 @pytest.mark.parametrize("kind", FITTED)
-def test_overflow_is_told(kind, decoding):
+def test_overflow_is_refused(kind, decoding):
     tagger = OutputFeedbackTagger(
         activation="identity", teacher_forcing=kind == "teacher", decoding=decoding, **QUICK
     ).fit(X, Y)

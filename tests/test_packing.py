@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from sklearn_rnn._packing import Packing
+from sklearn_rnn._networks.packing import Packing
 
 falling_lengths = st.lists(st.integers(1, 30), min_size=1, max_size=12).map(
     lambda lengths: np.sort(lengths)[::-1]

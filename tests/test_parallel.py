@@ -1,4 +1,4 @@
-"""Searches in several processes give the scores of one, and do not crowd the cores."""
+"""Searches in several processes give the scores of one, and do not overload the cores."""
 
 import threading
 
@@ -13,9 +13,9 @@ from sklearn_rnn import (
     OutputFeedbackTagger,
     SequenceClassifier,
     SequenceTagger,
-    _fitting,
-    _sharding,
 )
+from sklearn_rnn._execution.threads import shard_map
+from sklearn_rnn._training import fit as training
 
 QUICK = {"max_iter": 100, "tol": 0.05, "n_iter_no_change": 2, "random_state": 0}
 SEARCHED = {
@@ -40,13 +40,13 @@ def assert_same(results, expected):
 
 
 @pytest.mark.parametrize("layout", SEARCHED)
-def test_loky_gives_the_same(layout):
+def test_loky_gives_the_same_scores(layout):
     with joblib.parallel_config("loky"):
         assert_same(scores(layout, 2), scores(layout, None))
 
 
 @pytest.mark.filterwarnings("ignore")  # of the cluster's own
-def test_dask_gives_the_same():
+def test_dask_gives_the_same_scores():
     distributed = pytest.importorskip("distributed")
     options = {"n_workers": 1, "threads_per_worker": 2, "dashboard_address": None}
     with distributed.LocalCluster(processes=False, **options) as cluster:
@@ -57,20 +57,20 @@ def test_dask_gives_the_same():
 
 
 def threads(_):
-    """Threads of BLAS, and whether shards have others than the caller's, where n_jobs is 2."""
-    with _sharding.shard_map(2) as map_:
+    """Return the threads of BLAS, and whether shards run on other threads, for n_jobs=2."""
+    with shard_map(2) as map_:
         of_shards = set(map_(lambda _: threading.get_ident(), range(4)))
         return max(blas_threads(), default=1), of_shards != {threading.get_ident()}
 
 
 @pytest.mark.parametrize("backend", ["loky", "threading"])
-def test_workers_do_not_crowd_the_cores(backend):
+def test_workers_of_joblib_use_one_thread(backend):
     assert threads(None) == (1, True)
     with joblib.parallel_config(backend):
         assert joblib.Parallel(2)(joblib.delayed(threads)(i) for i in "ab") == [(1, False)] * 2
 
 
-def test_blas_gets_its_threads_back_after_fits_on_several_threads():
+def test_blas_is_restored_after_fits_on_several_threads():
     with threadpool_limits(2, user_api="blas"):
         before = blas_threads()
         with joblib.parallel_config("threading"):
@@ -80,11 +80,11 @@ def test_blas_gets_its_threads_back_after_fits_on_several_threads():
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_blas_gets_its_threads_back_when_training_fails(error, monkeypatch):
+def test_blas_is_restored_when_training_fails(error, monkeypatch):
     def fail(*_):
         raise error
 
-    monkeypatch.setattr(_fitting.FittingMixin, "_run", fail)
+    monkeypatch.setattr(training, "_run", fail)
     with threadpool_limits(2, user_api="blas"):
         before = blas_threads()
         with pytest.raises(error):

@@ -5,9 +5,9 @@ import pytest
 from derivatives import NETWORKS, along, assert_close, assert_gradient, dense, random_parameters
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sklearn_rnn._parameters import ravel, views
-from sklearn_rnn._penalty import around
-from sklearn_rnn._start import FEEDBACK, RESERVOIR, SMALL, SPARSE
+from sklearn_rnn._networks.parameters import ravel, views
+from sklearn_rnn._training.penalty import Penalty
+from sklearn_rnn._training.recipe import FEEDBACK, RESERVOIR, SMALL
 
 ALPHA, STIFFNESS = 0.3, 7.0
 
@@ -18,7 +18,7 @@ parametrize_input = pytest.mark.parametrize("sparse_input", [False, True])
 def penalty_and_start(network, rng, sparse_input=False):
     """A penalty around a start whose output layer, unlike a real one, is not zero."""
     start = views(random_parameters(network, rng), network.shapes)
-    return around(start, network.shapes, ALPHA, STIFFNESS, sparse_input), start
+    return Penalty.around_start(network, start, ALPHA, STIFFNESS, sparse_input), start
 
 
 def expected_strength(name, sparse_input):
@@ -40,8 +40,8 @@ def test_value_is_a_sum_of_squares(name, sparse_input, rng):
     assert_allclose(penalty.loss_gradient(w)[0], expected, rtol=1e-12)
 
 
-def test_hidden_weights_are_held_more_than_the_output_layer():
-    assert min(start.stiffness for start in (FEEDBACK, RESERVOIR, SMALL, SPARSE)) > 1
+def test_hidden_weights_are_penalised_more_than_output_weights():
+    assert min(start.stiffness for start in (FEEDBACK, RESERVOIR, SMALL)) > 1
 
 
 @parametrize_input
@@ -74,10 +74,10 @@ def test_vanishes_where_training_starts(name, kind, rng, seed):
     network = NETWORKS[name]()
     start = network.initial(np.random.RandomState(seed), kind)
     w = ravel(start, network.shapes)
-    penalty = around(start, network.shapes, ALPHA, STIFFNESS, sparse_input=False)
+    penalty = Penalty.around_start(network, start, ALPHA, STIFFNESS, sparse_input=False)
     value, gradient = penalty.loss_gradient(w)
     assert value == 0 and not gradient.any()
-    # nor do biases count
+    # biases are free
     p = views(w, network.shapes)
     for name, value in p.items():
         if not name.startswith("W"):
@@ -87,7 +87,7 @@ def test_vanishes_where_training_starts(name, kind, rng, seed):
 
 
 @parametrize_networks
-def test_the_output_layer_is_held_to_zero(name, rng):
+def test_output_weights_are_shrunk_towards_zero(name, rng):
     network = NETWORKS[name]()
     penalty, start = penalty_and_start(network, rng)
     gradient = penalty.loss_gradient(ravel(start, network.shapes))[1]
@@ -95,14 +95,45 @@ def test_the_output_layer_is_held_to_zero(name, rng):
         assert_allclose(value, ALPHA * start[name] if name == "W_out" else 0.0, rtol=1e-12)
 
 
-def test_arguments_are_left_alone(rng):
+def test_arguments_are_not_changed(rng):
     network = NETWORKS["tagger"]()
     start = views(random_parameters(network, rng), network.shapes)
     before = ravel(start, network.shapes)
     w, v = random_parameters(network, rng), random_parameters(network, rng)
     given = w.copy(), v.copy()
-    penalty = around(start, network.shapes, ALPHA, STIFFNESS, False)
+    penalty = Penalty.around_start(network, start, ALPHA, STIFFNESS, False)
     penalty.loss_gradient(w)
     penalty.product(v)
     assert_array_equal((w, v), given)
     assert_array_equal(ravel(start, network.shapes), before)
+
+
+@parametrize_networks
+def test_value_of_named_parameters(name, rng):
+    network = NETWORKS[name]()
+    penalty, _ = penalty_and_start(network, rng)
+    w = random_parameters(network, rng)
+    p = views(w, network.shapes)
+    assert_allclose(penalty.value(p), penalty.loss_gradient(w)[0], rtol=1e-12)
+
+
+@parametrize_networks
+def test_holding_adds_a_pull_to_the_present_values(name, rng):
+    network, memory = NETWORKS[name](), 0.7
+    penalty, _ = penalty_and_start(network, rng)
+    present, w = random_parameters(network, rng), random_parameters(network, rng)
+    held = penalty.holding(views(present, network.shapes), memory)
+    assert held.strength.keys() == network.shapes.keys()
+    gradient = penalty.loss_gradient(w)[1] + memory * (w - present)
+    assert_allclose(held.loss_gradient(w)[1], gradient, rtol=1e-10, atol=1e-12)
+    product = penalty.product(w) + memory * w
+    assert_allclose(held.product(w), product, rtol=1e-12)
+
+
+def test_precision_of_the_centre(rng):
+    network = NETWORKS["tagger"]()
+    penalty, _ = penalty_and_start(network, rng)
+    single = penalty.astype(np.float32)
+    assert {centre.dtype.name for centre in single.centre.values()} == {"float32"}
+    assert {centre.dtype.name for centre in penalty.centre.values()} == {"float64"}
+    assert single.strength == penalty.strength

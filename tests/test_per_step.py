@@ -16,7 +16,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEnc
 from tasks import QUICK, S, T, X, ragged, sign_of_sum
 
 from sklearn_rnn import SequenceClassifier, SequenceTagger
-from sklearn_rnn._arrays import object_array
+from sklearn_rnn._input.arrays import object_array
 from sklearn_rnn.model_selection import sequence_scorer
 from sklearn_rnn.preprocessing import PerStepTransformer
 

@@ -1,11 +1,11 @@
-"""Pools against naive ones, and their two directions against each other."""
+"""Pools against plain ones, their derivatives, and step by step."""
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sklearn_rnn._packing import Packing
-from sklearn_rnn._pooling import POOLS, Pooled
+from sklearn_rnn._networks.packing import Packing
+from sklearn_rnn._networks.pooling import POOLS
 
 LENGTHS = np.array([9, 4, 4, 2, 1, 1])
 H = 4
@@ -25,29 +25,55 @@ def of_each_sequence(A, packing):
     return [A[packing.sequence == s] for s in range(packing.n_sequences)]
 
 
-@pytest.mark.parametrize("bidirectional", [False, True])
-@pytest.mark.parametrize("names", [("last",), ("mean",), ("max",), ("last", "mean", "max")])
+def pooled(name, A, packing, n_directions=1):
+    return POOLS[name].forward(A, packing, n_directions)[0]
+
+
+@pytest.mark.parametrize("n_directions", [1, 2])
+@pytest.mark.parametrize("name", POOLS)
 @pytest.mark.parametrize("lengths", [LENGTHS, np.full(3, 5), np.ones(2, int)], ids=str)
-def test_push_and_pull_are_adjoint(names, bidirectional, lengths, rng):
+def test_derivatives(name, n_directions, lengths, rng):
     A, packing = packed_states(rng, lengths)
-    pooled = Pooled(names, A, packing, bidirectional)
+    _, cache = POOLS[name].forward(A, packing, n_directions)
     tangent = rng.standard_normal(A.shape)
-    R = rng.standard_normal((packing.n_sequences, H * len(names)))
-    assert_allclose(np.vdot(R, pooled.push(tangent)), np.vdot(pooled.pull(R), tangent), rtol=1e-12)
+    dQ = POOLS[name].jvp(cache, tangent)
+    shift = 1e-30j * tangent
+    assert_allclose(dQ, pooled(name, A + shift, packing, n_directions).imag / 1e-30, rtol=1e-12)
+    R = rng.standard_normal(dQ.shape)
+    before = rng.standard_normal(A.shape)
+    gradient = before.copy()
+    POOLS[name].vjp(cache, R, gradient)  # adds
+    assert_allclose(np.vdot(R, dQ), np.vdot(gradient - before, tangent), rtol=1e-10)
 
 
 @pytest.mark.parametrize("name", POOLS)
-def test_naive_value(name, rng):
+def test_value(name, rng):
     A, packing = packed_states(rng)
     expected = [NAIVE[name](states) for states in of_each_sequence(A, packing)]
-    assert_allclose(Pooled((name,), A, packing, False).push(A), expected, rtol=1e-14)
+    assert_allclose(pooled(name, A, packing), expected, rtol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", POOLS)
+def test_step_by_step(name, dtype, rng):
+    pool, states = POOLS[name], rng.standard_normal((7, 3, H)).astype(dtype)
+    gathered = pool.begin((3, H), dtype)
+    for t, A in enumerate(states, start=1):
+        given = A.copy(), gathered.copy()
+        after = pool.update(gathered, A)
+        assert_array_equal(A, given[0])
+        assert_array_equal(gathered, given[1])
+        gathered = after
+        Q = pool.finish(gathered, t)
+        assert Q.dtype == dtype
+        expected = pooled(name, states[:t].reshape(-1, H), Packing(np.full(3, t)))
+        assert_allclose(Q, expected, rtol=10 * np.finfo(dtype).eps, atol=np.finfo(dtype).eps)
 
 
 @pytest.mark.parametrize("name", ["mean", "max"])
-def test_order_of_time_does_not_matter(name, rng):
+def test_mean_and_max_do_not_depend_on_the_direction(name, rng):
     A, packing = packed_states(rng)
-    one_way, both_ways = (Pooled((name,), A, packing, both).push(A) for both in (False, True))
-    assert_array_equal(one_way, both_ways)
+    assert_array_equal(pooled(name, A, packing, 1), pooled(name, A, packing, 2))
 
 
 def test_last_of_both_directions(rng):
@@ -56,19 +82,15 @@ def test_last_of_both_directions(rng):
         np.concatenate([states[-1, : H // 2], states[0, H // 2 :]])
         for states in of_each_sequence(A, packing)
     ]
-    assert_array_equal(Pooled(("last",), A, packing, True).push(A), expected)
+    assert_array_equal(pooled("last", A, packing, 2), expected)
 
 
-def test_pools_stand_side_by_side(rng):
-    A, packing = packed_states(rng)
-    parts = [Pooled((name,), A, packing, False).push(A) for name in POOLS]
-    assert_array_equal(Pooled(tuple(POOLS), A, packing, False).push(A), np.hstack(parts))
-
-
-def test_of_equal_values_the_earliest_wins():
+def test_max_of_equal_values_is_the_earliest():
     packing = Packing(LENGTHS)
     A = np.zeros((packing.n_rows, H))
-    dA = Pooled(("max",), A, packing, False).pull(np.ones((packing.n_sequences, H)))
+    _, cache = POOLS["max"].forward(A, packing, 1)
+    dA = np.zeros_like(A)
+    POOLS["max"].vjp(cache, np.ones((packing.n_sequences, H)), dA)
     assert_array_equal(dA[packing.first], 1.0)
     assert_array_equal(dA[packing.n_sequences :], 0.0)
 
@@ -77,6 +99,5 @@ def test_of_equal_values_the_earliest_wins():
 def test_precision_is_kept(name, rng):
     A, packing = packed_states(rng)
     A = A.astype(np.float32)
-    pooled = Pooled((name,), A, packing, False)
-    Q = pooled.push(A)
-    assert Q.dtype == pooled.pull(Q).dtype == np.float32
+    Q, cache = POOLS[name].forward(A, packing, 1)
+    assert Q.dtype == POOLS[name].jvp(cache, A).dtype == np.float32

@@ -20,13 +20,13 @@ from sklearn_rnn import (
     SequenceRegressor,
     SequenceTagger,
 )
-from sklearn_rnn._arrays import object_array
-from sklearn_rnn._cells import CELLS
+from sklearn_rnn._input.arrays import object_array
+from sklearn_rnn._networks.activations import ACTIVATIONS
 
 TRAINING = {
     "max_iter": [2],
     "alpha": [0.0, 0.1, 10.0],
-    "activation": [*CELLS],
+    "activation": [*ACTIVATIONS],
     "solver": ["lbfgs", "adam", "trust-ncg"],
     "hidden_layer_sizes": [1, 2, (2, 2)],
 }
@@ -135,6 +135,7 @@ class Problem:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             warnings.filterwarnings("ignore", "The number of unique classes")
+            warnings.filterwarnings("ignore", "The variance of .* underflows")
             estimator.fit(X, self.targets(self.y), self.targets(self.weight))
         return estimator
 

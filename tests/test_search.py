@@ -24,7 +24,7 @@ from sklearn_rnn import (
     SequenceRegressor,
     SequenceTagger,
 )
-from sklearn_rnn._arrays import object_array
+from sklearn_rnn._input.arrays import object_array
 
 FAST = {"hidden_layer_sizes": 3, "random_state": 0, "tol": 1e-2, "n_iter_no_change": 3}
 ALPHA = [0.1, 1e3]  # the second forbids learning

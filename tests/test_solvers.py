@@ -1,12 +1,12 @@
-"""Solvers x small problems, and what happens when something goes wrong."""
+"""Solvers on small problems, overflows and interrupts."""
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import OptimizeResult
 
-from sklearn_rnn import _solvers
-from sklearn_rnn._solvers import INTERRUPTED, ObjectiveOverflowError, minimise
+from sklearn_rnn._training import solvers
+from sklearn_rnn._training.solvers import INTERRUPTED, ObjectiveOverflowError, minimise
 
 MAX_ITER = 300
 # those that need no minibatches
@@ -74,7 +74,7 @@ class Barrier:
 
 
 class Cliff:
-    """A slope down to a point beyond which there is nothing."""
+    """A slope down to a point beyond which the value is not finite."""
 
     start = np.zeros(1)
 
@@ -86,7 +86,7 @@ class Cliff:
 
 
 class Interrupted:
-    """An objective in whose n-th evaluation the user loses patience."""
+    """An objective that is interrupted in its n-th evaluation."""
 
     def __init__(self, objective, n):
         self.objective = objective
@@ -101,7 +101,7 @@ class Interrupted:
 
 
 class Record:
-    """A callback that keeps what it is told, and ends after n iterations."""
+    """A callback that records points and losses, and ends after n iterations."""
 
     def __init__(self, n=np.inf):
         self.n = n
@@ -135,7 +135,7 @@ def test_max_iter(solver):
 
 
 @parametrize_solvers
-def test_callback_is_told_the_best_so_far(solver):
+def test_callback_gets_the_best_so_far(solver):
     objective, record = Rosenbrock(), Record()
     result = minimise(objective, objective.start, solver, MAX_ITER, record)
     assert (np.diff(record.losses) <= 0).all()
@@ -146,7 +146,7 @@ def test_callback_is_told_the_best_so_far(solver):
 
 
 @parametrize_solvers
-def test_callback_may_end_it(solver):
+def test_callback_ends_the_search(solver):
     record = Record(n=3)
     result = minimise(Rosenbrock(), Rosenbrock.start, solver, MAX_ITER, record)
     assert len(record.losses) == 3
@@ -164,14 +164,14 @@ def test_start_that_is_not_finite(solver, outside):
 
 @pytest.mark.parametrize("outside", [np.nan, np.inf, -np.inf])
 @parametrize_solvers
-def test_search_retreats_from_an_overflow(solver, outside):
+def test_line_search_retreats_from_an_overflow(solver, outside):
     objective = Barrier(outside)
     result = minimise(objective, objective.start, solver, MAX_ITER)
     assert objective.n_outside > 0
     assert_allclose(result.x, objective.minimum, atol=1e-4)
 
 
-def test_search_retreats_from_an_overflow_after_a_steep_descent():
+def test_line_search_retreats_from_an_overflow_after_a_steep_descent():
     result = minimise(Cliff(), Cliff.start, "lbfgs", MAX_ITER)
     assert result.fun == Cliff().loss_gradient(result.x)[0]
 
@@ -189,19 +189,19 @@ class Steep:
 
 @parametrize_solvers
 def test_overflow_in_the_solver_itself_is_refused(solver):
-    # scipy's would step to NaN, or go round in conjugate gradients for ever
+    # scipy would step to NaN, or repeat conjugate gradients without end
     with pytest.raises(ObjectiveOverflowError, match="Scale the features"):
         minimise(Steep(), np.zeros(2), solver, MAX_ITER)
 
 
 @pytest.mark.parametrize("x, fun", [(np.nan, 1.0), (3.0, np.nan), (3.0, -np.inf)])
-def test_what_is_not_finite_is_not_told(x, fun, monkeypatch):
+def test_callback_gets_finite_values_only(x, fun, monkeypatch):
     def solver(objective, w0, max_iter, callback):
         callback(OptimizeResult(x=np.ones(2), fun=2.0))
         callback(OptimizeResult(x=np.array([1.0, x]), fun=fun))
         return OptimizeResult(x=np.array([1.0, x]), fun=fun, status=0)
 
-    monkeypatch.setitem(_solvers.SOLVERS, "lbfgs", solver)
+    monkeypatch.setitem(solvers.SOLVERS, "lbfgs", solver)
     record = Record()
     result = minimise(Rosenbrock(), Rosenbrock.start, "lbfgs", MAX_ITER, record)
     assert_array_equal(record.points, np.ones((2, 2)))
@@ -210,17 +210,25 @@ def test_what_is_not_finite_is_not_told(x, fun, monkeypatch):
     assert result.fun == 2.0
 
 
-@pytest.mark.parametrize("n", [1, 2, 12])
 @parametrize_solvers
-def test_interrupt_keeps_the_best_so_far(solver, n):
+def test_interrupt_keeps_the_best_so_far(solver):
     record = Record()
-    objective = Interrupted(Rosenbrock(), n)
-    with pytest.warns(UserWarning, match="interrupted after"):
-        result = minimise(objective, Rosenbrock.start, solver, MAX_ITER, record)
+    objective = Interrupted(Rosenbrock(), 12)
+    start = Rosenbrock.start
+    result = minimise(objective, start, solver, MAX_ITER, record, keep_interrupted=True)
     assert result.status == INTERRUPTED
-    assert result.nit == len(record.losses)
-    assert_array_equal(result.x, [Rosenbrock.start, *record.points][-1])
-    assert result.fun == [np.inf, *record.losses][-1]
+    assert result.nit == len(record.losses) > 0
+    assert_array_equal(result.x, record.points[-1])
+    assert result.fun == record.losses[-1]
+
+
+@pytest.mark.parametrize(("n", "keep_interrupted"), [(1, True), (2, True), (1, False), (12, False)])
+@parametrize_solvers
+def test_interrupt_is_raised(solver, n, keep_interrupted):
+    """Before the first iteration ends, and where the caller does not ask to keep the best."""
+    objective = Interrupted(Rosenbrock(), n)
+    with pytest.raises(KeyboardInterrupt):
+        minimise(objective, Rosenbrock.start, solver, MAX_ITER, None, keep_interrupted)
 
 
 @parametrize_solvers

@@ -9,6 +9,7 @@ from derivatives import (
     D,
     K,
     assert_close,
+    build,
     cut,
     is_per_step,
     make_shards,
@@ -17,28 +18,30 @@ from derivatives import (
 )
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sklearn_rnn import _sharding
-from sklearn_rnn._parameters import views
-from sklearn_rnn._standardisation import standardisation
+from sklearn_rnn._execution import shards
+from sklearn_rnn._execution.shards import Data
+from sklearn_rnn._networks.parameters import ravel, views
+from sklearn_rnn._training.standardisation import standardisation
 
-parametrize_cases = pytest.mark.parametrize(("name", "loss"), CASES)
+parametrize_cases = pytest.mark.parametrize(("name", "output"), CASES)
 
 
 @pytest.fixture(autouse=True)
 def fine_cut(monkeypatch):
-    """Moments are sums over shards, so let there be some."""
-    monkeypatch.setattr(_sharding, "SEQUENCES", 2)
-    monkeypatch.setattr(_sharding, "FEW_ROWS", 4)
+    """Several shards, since moments are merged over shards."""
+    monkeypatch.setattr(shards, "SEQUENCES_PER_SHARD", 2)
+    monkeypatch.setattr(shards, "MIN_ROWS_PER_SHARD", 4)
 
 
-def data_off_scale(network, rng, loss):
-    X, y, weight = random_data(network, rng, loss=loss)
+def data_off_scale(network, rng):
+    X, y, weight = random_data(network, rng)
     X = X * np.logspace(-2, 3, D) + 10 * np.arange(D)
-    return X, y * np.arange(1, K + 1) - 7.0 if loss == "squared" else y, weight
+    is_number = network.output.standardises_targets
+    return X, y * np.arange(1, K + 1) - 7.0 if is_number else y, weight
 
 
-def scaling_of(shards, network, loss):
-    return standardisation(shards, K, is_per_step(network), loss == "squared")
+def scaling_of(shards, network):
+    return standardisation(shards, is_per_step(network), network.output.standardises_targets)
 
 
 def apply(scaling, shards, with_targets):
@@ -51,15 +54,15 @@ def step_weights(network, weight):
 
 
 @parametrize_cases
-def test_moments(name, loss, rng):
-    network = NETWORKS[name]()
-    X, y, weight = data_off_scale(network, rng, loss)
-    scaling = scaling_of(make_shards(network, X, y, weight), network, loss)
+def test_moments(name, output, rng):
+    network = build(name, output)
+    X, y, weight = data_off_scale(network, rng)
+    scaling = scaling_of(make_shards(network, X, y, weight), network)
     expected = [(X, step_weights(network, weight), scaling.x_mean, scaling.x_scale)]
-    if loss == "squared":
+    if output == "squared":
         expected.append((y, weight, scaling.y_mean, scaling.y_scale))
     else:
-        assert_array_equal((scaling.y_mean, scaling.y_scale), np.eye(2)[:, :1].repeat(K, 1)[::-1])
+        assert_array_equal((scaling.y_mean, scaling.y_scale), [[0.0], [1.0]])
     for rows, weight, mean, scale in expected:
         average = np.average(rows, axis=0, weights=weight)
         deviation = np.sqrt(np.average((rows - average) ** 2, axis=0, weights=weight))
@@ -68,27 +71,30 @@ def test_moments(name, loss, rng):
 
 
 @parametrize_cases
-def test_applied(name, loss, rng):
-    network = NETWORKS[name]()
-    shards = make_shards(network, *data_off_scale(network, rng, loss))
+def test_standardised_data_have_standard_moments(name, output, rng):
+    network = build(name, output)
+    shards = make_shards(network, *data_off_scale(network, rng))
     labels = np.concatenate([shard.y for shard in shards])
-    apply(scaling_of(shards, network, loss), shards, loss == "squared")
-    again = scaling_of(shards, network, loss)
+    apply(scaling_of(shards, network), shards, output == "squared")
+    again = scaling_of(shards, network)
     assert_allclose(again.x_mean, 0.0, atol=1e-12)
     assert_allclose(again.x_scale, 1.0, rtol=1e-12)
     assert_allclose(again.y_mean, 0.0, atol=1e-12)
     assert_allclose(again.y_scale, 1.0, rtol=1e-12)
-    if loss == "softmax":
+    if output == "softmax":
         assert_array_equal(np.concatenate([shard.y for shard in shards]), labels)
 
 
 @parametrize_cases
-def test_fold_and_unfold_are_inverse(name, loss, rng):
-    network = NETWORKS[name]()
-    scaling = scaling_of(make_shards(network, *data_off_scale(network, rng, loss)), network, loss)
+def test_fold_and_unfold_are_inverse(name, output, rng):
+    network = build(name, output)
+    scaling = scaling_of(make_shards(network, *data_off_scale(network, rng)), network)
     w = random_parameters(network, rng)
     p, given = views(w, network.shapes), w.copy()
-    for there_and_back in (scaling.unfold(scaling.fold(p)), scaling.fold(scaling.unfold(p))):
+    for there_and_back in (
+        scaling.unfold(network, scaling.fold(network, p)),
+        scaling.fold(network, scaling.unfold(network, p)),
+    ):
         assert there_and_back.keys() == p.keys()
         for name, value in p.items():
             assert_allclose(there_and_back[name], value, rtol=1e-10, atol=1e-10)
@@ -96,40 +102,39 @@ def test_fold_and_unfold_are_inverse(name, loss, rng):
 
 
 @parametrize_cases
-def test_folded_weights_take_and_give_data_as_they_are(name, loss, rng):
-    network = NETWORKS[name]()
-    data = data_off_scale(network, rng, loss)
+def test_folded_weights_work_on_data_that_are_not_standardised(name, output, rng):
+    network = build(name, output)
+    data = data_off_scale(network, rng)
     raw, standardised = make_shards(network, *data), make_shards(network, *data)
-    scaling = scaling_of(raw, network, loss)
-    apply(scaling, standardised, loss == "squared")
+    scaling = scaling_of(raw, network)
+    apply(scaling, standardised, output == "squared")
     p = views(random_parameters(network, rng), network.shapes)
-    folded = scaling.fold(p)
-    for verb in (lambda *a: network.forward(*a)[0], network.infer):
+    folded = scaling.fold(network, p)
+    for logits in (lambda *a: network.forward(*a)[0], network.infer):
         for here, there in zip(raw, standardised):
-            Z = verb(p, there)
-            assert_close(verb(folded, here), Z * scaling.y_scale + scaling.y_mean)
+            Z = logits(p, there)
+            assert_close(logits(folded, here), Z * scaling.y_scale + scaling.y_mean)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_sparse_data_are_left_alone(name, rng):
+def test_sparse_data_are_not_standardised(name, rng):
     network = NETWORKS[name]()
-    data = data_off_scale(network, rng, "softmax")
+    data = data_off_scale(network, rng)
     shards, untouched = (make_shards(network, *data, csr=True) for _ in range(2))
-    scaling = scaling_of(shards, network, "softmax")
+    scaling = scaling_of(shards, network)
     apply(scaling, shards, False)
     for shard, before in zip(shards, untouched):
         assert_array_equal(shard.X.toarray(), before.X.toarray())
     p = views(random_parameters(network, rng), network.shapes)
-    for name, value in scaling.fold(p).items():
+    for name, value in scaling.fold(network, p).items():
         assert_array_equal(value, p[name])
 
 
 def test_targets_of_sparse_data(rng):
-    network = NETWORKS["classifier"]()
-    data = data_off_scale(network, rng, "squared")
+    network = NETWORKS["classifier"](output="squared")
+    data = data_off_scale(network, rng)
     of_dense, of_csr = (
-        scaling_of(make_shards(network, *data, csr=csr), network, "squared")
-        for csr in (False, True)
+        scaling_of(make_shards(network, *data, csr=csr), network) for csr in (False, True)
     )
     assert_array_equal(of_csr.y_mean, of_dense.y_mean)
     assert_array_equal(of_csr.y_scale, of_dense.y_scale)
@@ -142,8 +147,9 @@ def test_constant_columns(constant, dtype, rng):
     X, y, weight = random_data(network, rng)
     X[:, 1] = constant
     shards = make_shards(network, X, y, weight, dtype=dtype)
-    scaling = scaling_of(shards, network, "softmax")
+    scaling = scaling_of(shards, network)
     assert scaling.x_scale[1] == 1.0
+    assert_array_equal(scaling.x_is_constant, np.arange(D) == 1)
     apply(scaling, shards, False)
     eps = np.finfo(dtype).eps
     for shard in shards:
@@ -156,32 +162,70 @@ def test_constant_columns_of_many_rows(n_rows):
     network = NETWORKS["tagger"]()
     X, y, weight = np.full((n_rows, D), 0.1), np.zeros(n_rows, int), np.full(n_rows, 1 / n_rows)
     shards = make_shards(network, X, y, weight, np.array([n_rows]))
-    assert_array_equal(scaling_of(shards, network, "softmax").x_scale, 1.0)
+    assert_array_equal(scaling_of(shards, network).x_scale, 1.0)
 
 
 def test_nearly_constant_columns_are_not_constant(rng):
     network = NETWORKS["tagger"]()
     X, y, weight = random_data(network, rng)
     X[:, 1] = 1.0 + 1e-8 * X[:, 0]
-    scaling = scaling_of(make_shards(network, X, y, weight), network, "softmax")
+    scaling = scaling_of(make_shards(network, X, y, weight), network)
     assert_allclose(scaling.x_scale[1], 1e-8 * scaling.x_scale[0], rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["tagger", "classifier"])
 def test_rows_without_weight_do_not_count(name, rng):
-    network = NETWORKS[name]()
-    X, y, weight = data_off_scale(network, rng, "squared")
-    scaling = scaling_of(make_shards(network, X, y, weight), network, "squared")
+    network = NETWORKS[name](output="squared")
+    X, y, weight = data_off_scale(network, rng)
+    scaling = scaling_of(make_shards(network, X, y, weight), network)
     X[step_weights(network, weight) == 0] = 1e20
     y[weight == 0] = 1e20
-    again = scaling_of(make_shards(network, X, y, weight), network, "squared")
+    again = scaling_of(make_shards(network, X, y, weight), network)
     for before, after in zip(vars(scaling).values(), vars(again).values()):
         assert_array_equal(after, before)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_column_that_varies_only_where_there_is_no_weight_keeps_its_scale(dtype):
+def test_columns_that_vary_only_where_there_is_no_weight_are_constant(dtype):
     X = np.array([[0.0, 1.0], [0.0, 2.0], [1.0, 3.0]], dtype=dtype)
-    shards = cut(X, np.array([1, 1, 1]), True, np.zeros(3, int), np.array([0.5, 0.5, 1e-120]))
-    scaling = standardisation(shards, 2, True, False)
+    weight = np.array([0.5, 0.5, 1e-120])
+    shards = cut(Data(X, np.array([1, 1, 1]), np.zeros(3, int), weight, True))
+    scaling = standardisation(shards, True, False)
+    assert_array_equal(scaling.x_is_constant, [True, False])
     assert_allclose(scaling.x_scale, [1.0, 0.5], rtol=1e-12)
+
+
+@pytest.mark.parametrize("csr", [False, True])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_weights_of_constant_features_start_at_zero(name, csr, rng):
+    network = NETWORKS[name]()
+    X, y, weight = random_data(network, rng)
+    X[:, 1] = 0.0 if csr else 7.0  # sparse features that are absent
+    scaling = scaling_of(make_shards(network, X, y, weight, csr=csr), network)
+    assert_array_equal(scaling.x_is_constant, np.arange(D) == 1)
+    p = views(random_parameters(network, rng), network.shapes)
+    before = ravel(p, network.shapes)
+    start = scaling.without_constants(network, p)
+    assert_array_equal(ravel(p, network.shapes), before)
+    assert not start["W_in0"][1].any()
+    start["W_in0"][1] = p["W_in0"][1]
+    for key, value in p.items():
+        assert_array_equal(start[key], value)
+
+
+@pytest.mark.parametrize("tiny", [1e-170, 1e-300])
+def test_variance_that_underflows_is_warned_of(tiny, rng):
+    network = NETWORKS["tagger"]()
+    X, y, weight = random_data(network, rng)
+    X[:, 2] *= tiny
+    with pytest.warns(UserWarning, match="variance of feature 2 underflows.*Scale it"):
+        scaling = scaling_of(make_shards(network, X, y, weight), network)
+    assert scaling.x_is_constant[2]
+
+
+def test_variance_that_overflows_is_refused(rng):
+    network = NETWORKS["tagger"]()
+    X, y, weight = random_data(network, rng)
+    X[:, 2] *= 1e200
+    with pytest.raises(ValueError, match="variance of feature 2 overflows. Scale it"):
+        scaling_of(make_shards(network, X, y, weight), network)

@@ -24,7 +24,7 @@ UNSAFE_MODULES = {
 }
 UNSAFE_CALLS = {"eval", "exec", "compile", "__import__", "system", "popen", "fork", "execv"}
 # joblib can load pickles: of it only this is called
-OF_JOBLIB = {"joblib.effective_n_jobs", "joblib.parallel.get_active_backend"}
+OF_JOBLIB = {"joblib.cpu_count", "joblib.parallel.get_active_backend"}
 ALLOWED = {"numpy", "scipy", "sklearn", "joblib", "threadpoolctl", *sys.stdlib_module_names}
 
 

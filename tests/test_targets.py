@@ -1,5 +1,8 @@
 """Labels of any sortable type, weights for each step or sequence, class weights."""
 
+import tracemalloc
+from enum import Enum
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -10,17 +13,17 @@ from sklearn_rnn import (
     SequenceRegressor,
     SequenceTagger,
 )
-from sklearn_rnn._arrays import object_array
-from sklearn_rnn._targets import (
+from sklearn_rnn._input.arrays import object_array
+from sklearn_rnn._input.labels import (
     check_known,
     class_factors,
+    encode_known,
     encode_labels,
-    read_sequence_targets,
-    read_sequence_weight,
-    read_step_values,
-    read_step_weight,
+    read_step_labels,
 )
-from sklearn_rnn._validation import Sequences
+from sklearn_rnn._input.sequences import Sequences, read_step_values
+from sklearn_rnn._input.targets import read_sequence_targets
+from sklearn_rnn._input.weights import read_sequence_weight, read_step_weight
 
 LENGTHS = (3, 1, 4)
 QUICK = {"hidden_layer_sizes": 4, "random_state": 0, "tol": 1e-2, "n_iter_no_change": 3}
@@ -124,6 +127,49 @@ def test_unknown_label_is_named_as_a_user_would_write_it():
         check_known(np.array([1, 9]), np.array([1, 2]), lambda i: f"step {i}")
 
 
+LONG_LABEL = "x" * 200_000
+NARROW = np.array(["a", "b"] * 1000)
+LONG_LABELS = {
+    "list": [[*NARROW[:3]], [LONG_LABEL], [*NARROW[:1996]]],
+    "arrays": [NARROW[:3], np.array([LONG_LABEL]), NARROW[:1996]],
+}
+
+
+@pytest.mark.parametrize("y", LONG_LABELS.values(), ids=LONG_LABELS)
+def test_one_long_label_does_not_widen_all(y):
+    lengths = np.array([3, 1, 1996])
+    layout = Sequences(np.zeros((2000, 1)), lengths, "ragged")
+    tracemalloc.start()
+    labels = read_step_labels(y, layout)
+    classes, codes = encode_labels(labels, str)
+    assert_array_equal(encode_known(labels, classes, str), codes)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert classes.tolist() == ["a", "b", LONG_LABEL]
+    assert peak < 10e6  # 1.6 GB as strings of fixed width
+
+
+def test_estimators_take_a_long_label_and_quote_it_cut():
+    X, y = np.arange(24.0).reshape(12, 2, 1), ["a", "b", LONG_LABEL] * 4
+    model = SequenceClassifier(**QUICK).fit(X, y)
+    assert model.classes_.dtype == object and model.predict(X).dtype == object
+    assert model.score(X, y) > 0.3
+    with pytest.raises(ValueError, match="label 'yyy.*[.][.][.] of y at sequence 0") as info:
+        model.score(X, ["y" * 1_000_000, *y[1:]])
+    assert len(str(info.value)) < 400
+
+
+class Tag(str, Enum):  # noqa: UP042 (StrEnum has another __str__)
+    BEGIN = "beginning"
+    IN = "in"
+
+
+def test_enum_of_strings_stands_for_its_value():
+    y = [[Tag.BEGIN, Tag.IN, Tag.IN], [Tag.BEGIN], [Tag.BEGIN, Tag.IN] * 2]
+    labels = read_step_labels(y, sequences())
+    assert labels.tolist() == ["beginning", "in", "in", "beginning"] + ["beginning", "in"] * 2
+
+
 @pytest.mark.parametrize("y, single", [([1, 2, 3], True), ([[1], [2], [3]], False)])
 def test_regression_targets(y, single):
     targets, is_single = read_sequence_targets(y, sequences())
@@ -211,6 +257,15 @@ def test_class_factors(class_weight, expected):
     codes = np.repeat([0, 1, 2], [4, 2, 2])
     factors = class_factors(class_weight, np.array(["a", "b", "c"]), codes, np.ones(8))
     assert_allclose(factors, expected)
+
+
+def test_class_weight_of_strings_of_digits():
+    y = np.array(["1", "2"])
+    assert_array_equal(class_factors({"1": 2, "2": 1}, y, np.arange(2), np.ones(2)), [2, 1])
+    # as in scikit-learn, a key that is no class is ignored if all classes have a weight
+    assert_array_equal(class_factors({"1": 2, "2": 1, "3": 9}, y, np.arange(2), np.ones(2)), [2, 1])
+    with pytest.raises(ValueError, match="no weight of the class '1'"):
+        class_factors({1: 2, 2: 1}, y, np.arange(2), np.ones(2))
 
 
 def test_balanced_counts_weights_as_repeated_rows():

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from derivatives import (
     LENGTHS,
-    LOSSES,
     NETWORKS,
     D,
     H,
@@ -18,23 +17,30 @@ from derivatives import (
     random_data,
     random_parameters,
 )
+from gru import GRULayer
 from scipy import sparse
 
-from sklearn_rnn import _adam
-from sklearn_rnn._adam import BETA_1, BETA_2, EPSILON, STEP_SIZE, Adam
-from sklearn_rnn._objective import Objective
-from sklearn_rnn._parameters import views
+from sklearn_rnn._networks.parameters import size, views
+from sklearn_rnn._training import adam
+from sklearn_rnn._training.adam import Adam
+from sklearn_rnn._training.objective import Objective
+from sklearn_rnn._training.recipe import (
+    ADAM_BETA_1,
+    ADAM_BETA_2,
+    ADAM_EPSILON,
+    ADAM_STEP_SIZE,
+)
 
 torch = pytest.importorskip("torch")
 
-CASES = list(product(["tanh", "relu"], [1, 2], [False, True], [(), ("last",)]))
+CASES = list(product(["tanh", "relu"], [1, 2], [1, 2], [(), ("last",)]))
 
 
 def torch_network(network, p, activation):
     """An RNN and a linear layer with the weights of p; of PyTorch's two biases one is zero."""
-    depth, n_directions = len(network.layers), 1 + network.bidirectional
-    rnn = torch.nn.RNN(D, H, depth, activation, bidirectional=network.bidirectional).double()
-    readout = torch.nn.Linear(n_directions * H, len(p["c"])).double()
+    depth, both = len(network.layers), network.n_directions == 2
+    rnn = torch.nn.RNN(D, H, depth, activation, bidirectional=both).double()
+    readout = torch.nn.Linear(network.n_directions * H, len(p["c"])).double()
     with torch.no_grad():
         for name, tensor in torch_weights(rnn, readout, network).items():
             tensor.copy_(torch.from_numpy(weight_of(p, name).T.copy()))
@@ -47,7 +53,7 @@ def torch_network(network, p, activation):
 def torch_weights(rnn, readout, network):
     """PyTorch's tensors by (name of ours, direction)."""
     tensors = {("W_out", None): readout.weight, ("c", None): readout.bias}
-    for i, d in product(range(len(network.layers)), range(1 + network.bidirectional)):
+    for i, d in product(range(len(network.layers)), range(network.n_directions)):
         suffix = f"_l{i}" + ("_reverse" if d else "")
         for ours, theirs in [("W_in", "weight_ih"), ("W_rec", "weight_hh"), ("b", "bias_ih")]:
             tensors[f"{ours}{i}", d] = getattr(rnn, theirs + suffix)
@@ -72,14 +78,14 @@ def torch_logits(rnn, readout, x, pooled):
     return readout(torch.cat([a[:n] for a, n in zip(padded, lengths)]))
 
 
-@pytest.mark.parametrize(("activation", "depth", "bidirectional", "pooling"), CASES)
-def test_outputs_and_gradients(activation, depth, bidirectional, pooling, rng):
-    network = hidden_feedback(activation, depth, bidirectional, pooling)
+@pytest.mark.parametrize(("activation", "depth", "n_directions", "pooling"), CASES)
+def test_outputs_and_gradients(activation, depth, n_directions, pooling, rng):
+    network = hidden_feedback(activation, depth, n_directions, pooling)
     X, y, weight = random_data(network, rng)
     w = random_parameters(network, rng)
     p = views(w, network.shapes)
     (shard,) = make_shards(network, X, y, weight)
-    objective = Objective(network, LOSSES["softmax"], [shard], penalty_of(network, 0.0))
+    objective = Objective(network, [shard], penalty_of(network, 0.0))
     gradients = views(objective.loss_gradient(w)[1], network.shapes)
 
     rnn, readout = torch_network(network, p, activation)
@@ -93,6 +99,24 @@ def test_outputs_and_gradients(activation, depth, bidirectional, pooling, rng):
         assert_close(weight_of(gradients, key), tensor.grad.numpy().T, 1e-9)
 
 
+def test_gru_layer_of_the_tests(rng):
+    """The gated layer that the derivative oracle passes is PyTorch's."""
+    layer = GRULayer(D, H)
+    X, _, _ = random_data(hidden_feedback(), rng)
+    p = views(rng.standard_normal(size(layer.shapes)), layer.shapes)
+    rnn = torch.nn.GRU(D, H).double()
+    with torch.no_grad():
+        rnn.weight_ih_l0.copy_(torch.from_numpy(p["W_in"].T.copy()))
+        rnn.weight_hh_l0.copy_(torch.from_numpy(p["W_rec"].T.copy()))
+        rnn.bias_ih_l0.copy_(torch.from_numpy(p["b"].copy()))
+        rnn.bias_hh_l0.zero_()[-H:] = torch.from_numpy(p["d"].copy())
+    (shard,) = make_shards(hidden_feedback(), X, np.zeros(len(X), int), np.ones(len(X)))
+    states, _ = layer.forward(p, shard.X, shard.packing)
+    x = np.split(X, np.cumsum(LENGTHS)[:-1])
+    expected = [rnn(torch.from_numpy(part))[0].detach().numpy() for part in x]
+    assert_close(states, np.concatenate(expected)[shard.targets], 1e-9)
+
+
 # Adam
 
 MANY = np.tile(LENGTHS, 7)
@@ -104,7 +128,7 @@ def steps(objective):
     n_steps = N_EPOCHS * objective.n_minibatches
     minibatches = (m for epoch in range(N_EPOCHS) for m in objective.minibatches(epoch))
     for i, minibatch in enumerate(minibatches):
-        yield minibatch, STEP_SIZE * (1 - i / n_steps)
+        yield minibatch, ADAM_STEP_SIZE * (1 - i / n_steps)
 
 
 def torch_loss(rnn, readout, minibatch, network):
@@ -124,15 +148,15 @@ def torch_loss(rnn, readout, minibatch, network):
     return loss
 
 
-@pytest.mark.parametrize(("activation", "depth", "bidirectional", "pooling"), CASES)
-def test_adam_and_its_gradients(activation, depth, bidirectional, pooling, rng):
-    network = hidden_feedback(activation, depth, bidirectional, pooling)
+@pytest.mark.parametrize(("activation", "depth", "n_directions", "pooling"), CASES)
+def test_adam_and_its_gradients(activation, depth, n_directions, pooling, rng):
+    network = hidden_feedback(activation, depth, n_directions, pooling)
     objective = minibatch_objective(network, *random_data(network, rng, MANY), MANY)
     w0 = random_parameters(network, rng)
     p = views(w0.copy(), network.shapes)
     rnn, readout = torch_network(network, p, activation)
     tensors = torch_weights(rnn, readout, network)
-    theirs = torch.optim.Adam(tensors.values(), betas=(BETA_1, BETA_2), eps=EPSILON)
+    theirs = torch.optim.Adam(tensors.values(), betas=(ADAM_BETA_1, ADAM_BETA_2), eps=ADAM_EPSILON)
     ours = Adam(p)
     for minibatch, step_size in steps(objective):
         theirs.param_groups[0]["lr"] = step_size
@@ -152,7 +176,7 @@ def test_adam(name, dtype, rng):
     objective = minibatch_objective(network, X.astype(dtype), y, weight, MANY)
     p = views(random_parameters(network, rng).astype(dtype), network.shapes)
     tensors = {key: torch.from_numpy(value.copy()) for key, value in p.items()}
-    theirs = torch.optim.Adam(tensors.values(), betas=(BETA_1, BETA_2), eps=EPSILON)
+    theirs = torch.optim.Adam(tensors.values(), betas=(ADAM_BETA_1, ADAM_BETA_2), eps=ADAM_EPSILON)
     ours = Adam(p)
     for minibatch, step_size in steps(objective):
         gradients = minibatch.loss_gradient(p)[1]
@@ -166,9 +190,9 @@ def test_adam(name, dtype, rng):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_adam_on_the_rows_seen(name, rng, monkeypatch):
+def test_adam_on_the_rows_used(name, rng, monkeypatch):
     # SparseAdam adds it before the correction of the bias, so they agree where it vanishes
-    monkeypatch.setattr(_adam, "EPSILON", 1e-30)
+    monkeypatch.setattr(adam, "ADAM_EPSILON", 1e-30)
     network = NETWORKS[name]()
     X, y, weight = random_data(network, rng, MANY)
     # one feature occurs in two sequences, hence in two of three minibatches at most; one in none
@@ -177,7 +201,7 @@ def test_adam_on_the_rows_seen(name, rng, monkeypatch):
     objective = minibatch_objective(network, sparse.csr_array(X), y, weight, MANY)
     p = views(random_parameters(network, rng), network.shapes)
     tensor = torch.from_numpy(p["W_in0"].copy())
-    theirs = torch.optim.SparseAdam([tensor], betas=(BETA_1, BETA_2), eps=1e-30)
+    theirs = torch.optim.SparseAdam([tensor], betas=(ADAM_BETA_1, ADAM_BETA_2), eps=1e-30)
     ours = Adam(p)
     n_seen = []
     for minibatch, step_size in steps(objective):

@@ -6,9 +6,9 @@ from derivatives import LENGTHS, K
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
-from sklearn_rnn import _training_set
-from sklearn_rnn._sharding import Deferred, Shard
-from sklearn_rnn._training_set import TrainingSet
+from sklearn_rnn._execution.shards import Data, LazyShard, Shard
+from sklearn_rnn._training import training_set
+from sklearn_rnn._training.training_set import TrainingSet
 
 MEMBERS = np.array([4, 0, 3, 1])
 HELD_OUT = np.array([2, 5])
@@ -21,7 +21,9 @@ def make(rng, per_step, csr=False):
     X = 50 * rng.standard_normal((LENGTHS.sum(), 3)) + 7
     y = rng.integers(K, size=n_targets)
     X = sparse.csr_array(X) if csr else X
-    return TrainingSet(X, LENGTHS, y, rng.uniform(1, 2, n_targets), per_step, K, MEMBERS)
+    return TrainingSet(
+        Data(X, LENGTHS, y, rng.uniform(1, 2, n_targets), per_step), MEMBERS, with_targets=False
+    )
 
 
 def test_is_sparse(rng):
@@ -38,11 +40,12 @@ def test_weights_of_the_members_sum_to_one(per_step, rng):
 
 
 @parametrize_layouts
-def test_what_the_weights_summed_to(per_step, rng):
+def test_sums_of_the_weights(per_step, rng):
     n_targets = LENGTHS.sum() if per_step else len(LENGTHS)
     weight = rng.uniform(1, 2, n_targets)
     labels = np.arange(n_targets) % K
-    data = TrainingSet(np.ones((LENGTHS.sum(), 3)), LENGTHS, labels, weight, per_step, K, MEMBERS)
+    data = Data(np.ones((LENGTHS.sum(), 3)), LENGTHS, labels, weight, per_step)
+    data = TrainingSet(data, MEMBERS, with_targets=False)
     parts = np.split(weight, np.cumsum(LENGTHS)[:-1] if per_step else len(LENGTHS))
     assert_allclose(data.target_weight, sum(parts[s].sum() for s in MEMBERS))
     assert_allclose(data.sequence_weight, sum(parts[s].mean() for s in MEMBERS))
@@ -50,13 +53,13 @@ def test_what_the_weights_summed_to(per_step, rng):
 
 @parametrize_layouts
 @pytest.mark.parametrize("csr", [False, True])
-def test_shards_that_are_not_kept_are_the_same(per_step, csr, rng, seed, monkeypatch):
+def test_lazy_shards_are_equal_to_kept_shards(per_step, csr, rng, seed, monkeypatch):
     data = make(rng, per_step, csr)
     kept = data.shards
-    monkeypatch.setattr(_training_set, "KEPT", 0)
+    monkeypatch.setattr(training_set, "MAX_BYTES_KEPT", 0)
     deferred = data.cut(MEMBERS)
     for shard, late in zip(kept, deferred, strict=True):
-        assert isinstance(shard, Shard) and isinstance(late, Deferred)
+        assert isinstance(shard, Shard) and isinstance(late, LazyShard)
         for again in (late.load(), late.load()):
             assert abs(again.X - shard.X).max() == 0
             assert_array_equal(again.y, shard.y)
@@ -64,17 +67,18 @@ def test_shards_that_are_not_kept_are_the_same(per_step, csr, rng, seed, monkeyp
 
 
 @parametrize_layouts
-def test_units_are_those_of_the_members(per_step, rng):
+def test_units_are_standardised_by_the_members(per_step, rng):
     n_targets = LENGTHS.sum() if per_step else len(LENGTHS)
     X, y = 50 * rng.standard_normal((LENGTHS.sum(), 3)) + 7, rng.normal(3, 9, (n_targets, K))
-    data = TrainingSet(X, LENGTHS, y, rng.uniform(1, 2, n_targets), per_step, K, MEMBERS)
+    data = Data(X, LENGTHS, y, rng.uniform(1, 2, n_targets), per_step)
+    data = TrainingSet(data, MEMBERS, with_targets=True)
     shard = data.pack(MEMBERS)
     weight = shard.weight if per_step else shard.weight[shard.packing.sequence]
     for rows, w in ((shard.X, weight), (shard.y, shard.weight)):
         mean = np.average(rows, axis=0, weights=w)
         assert_allclose(mean, 0, atol=1e-12)
         assert_allclose(np.average((rows - mean) ** 2, axis=0, weights=w), 1)
-    # others are measured by the same
+    # other sequences are standardised by the same means and scales
     (held_out,) = data.cut(HELD_OUT)
     again = data.pack(HELD_OUT)
     assert_array_equal(held_out.X, again.X)
@@ -100,13 +104,13 @@ def test_pack_and_cut_give_the_shards(per_step, csr, rng):
 @parametrize_layouts
 @pytest.mark.parametrize("labels", [False, True])
 @pytest.mark.parametrize("kind", [np.array, sparse.csr_array])
-def test_arguments_stay_as_they_are(per_step, labels, kind, rng):
+def test_arguments_are_not_changed(per_step, labels, kind, rng):
     n_targets = LENGTHS.sum() if per_step else len(LENGTHS)
     X = kind(rng.standard_normal((LENGTHS.sum(), 3)))
     y = rng.integers(K, size=n_targets) if labels else rng.standard_normal((n_targets, K))
     weight = rng.uniform(1, 2, n_targets)
     before = X.copy(), y.copy(), weight.copy()
-    data = TrainingSet(X, LENGTHS, y, weight, per_step, K, MEMBERS)
+    data = TrainingSet(Data(X, LENGTHS, y, weight, per_step), MEMBERS, with_targets=not labels)
     data.pack(MEMBERS)
     data.cut(HELD_OUT)
     assert abs(X - before[0]).max() == 0

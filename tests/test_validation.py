@@ -12,11 +12,12 @@ from sklearn_rnn import (
     SequenceClassifier,
     SequenceRegressor,
     SequenceTagger,
-    _fitting,
 )
-from sklearn_rnn._arrays import depth, object_array
-from sklearn_rnn._start import SMALL
-from sklearn_rnn._validation import Sequences
+from sklearn_rnn._input.arrays import depth, object_array
+from sklearn_rnn._input.layouts import LongTable, WideTable, read_sequences
+from sklearn_rnn._input.sequences import Sequences
+from sklearn_rnn._training import fit as training
+from sklearn_rnn._training.recipe import SMALL
 
 LENGTHS = (3, 1, 4)
 PARTS = [np.random.default_rng(0).normal(size=(length, 2)) for length in LENGTHS]
@@ -28,7 +29,11 @@ CUBE = np.random.default_rng(1).normal(size=(5, 4, 3))
 
 
 def read(estimator, X):
-    return estimator._read(X, reset=True)
+    if isinstance(estimator, SequenceTagger):
+        table = LongTable(estimator.sequence_id)
+    else:
+        table = WideTable(estimator.features_per_step)
+    return read_sequences(estimator, X, table, reset=True)
 
 
 def dense(rows):
@@ -227,7 +232,44 @@ def test_float32_stays_and_all_else_becomes_float64(layout, given_dtype, read_dt
     assert read(estimator, X).rows.dtype == read_dtype
 
 
-# Places
+# Forms of equal sparse data
+
+
+def unsorted(X):
+    order = np.concatenate([np.arange(a, b)[::-1] for a, b in zip(X.indptr[:-1], X.indptr[1:])])
+    return sparse.csr_array((X.data[order], X.indices[order], X.indptr), shape=X.shape)
+
+
+def halved(X):
+    """Every entry twice, with half of its value."""
+    data, indices = np.repeat(X.data / 2, 2), np.repeat(X.indices, 2)
+    return sparse.csr_array((data, indices, 2 * X.indptr), shape=X.shape)
+
+
+def with_zeros(X):
+    return sparse.csr_array(
+        (np.append(X.data, [0.0, -0.0]), np.append(X.indices, [0, 1]), X.indptr + [0, 0, 0, 2]),
+        shape=X.shape,
+    )
+
+
+SPARSE = sparse.csr_array([[1.0, 0, 2, 3], [0, 4, 0, 5], [0, 0, 6, 7]])
+
+
+@pytest.mark.parametrize("form", [unsorted, halved, with_zeros])
+@pytest.mark.parametrize("container", [lambda x: [x], lambda x: x], ids=["list", "table"])
+def test_equal_sparse_data_have_equal_bits(form, container):
+    given = form(SPARSE)
+    before = [part.copy() for part in (given.data, given.indices, given.indptr)]
+    rows = read(SequenceTagger(), container(given)).rows
+    canonical = read(SequenceTagger(), container(SPARSE)).rows
+    for name in ("data", "indices", "indptr"):
+        assert_array_equal(getattr(rows, name), getattr(canonical, name))
+    for part, was in zip((given.data, given.indices, given.indptr), before):
+        assert_array_equal(part, was)
+
+
+# Positions
 
 
 @pytest.mark.parametrize(
@@ -241,8 +283,8 @@ def test_float32_stays_and_all_else_becomes_float64(layout, given_dtype, read_dt
         ("long", np.array(["u", "v", "a"]), "row 5, sequence 'a', step 1"),
     ],
 )
-def test_place(layout, ids, words):
-    assert Sequences(ROWS, np.array(LENGTHS), layout, ids).place(5) == words
+def test_describe_position(layout, ids, words):
+    assert Sequences(ROWS, np.array(LENGTHS), layout, ids).describe_position(5) == words
 
 
 # Any shape
@@ -258,7 +300,7 @@ def test_ragged_round_trip(lengths, n_features):
     assert_ragged_equal(sequences.split(sequences.rows[:, 0]), [part[:, 0] for part in parts])
     steps = [(i, t) for i, length in enumerate(lengths) for t in range(length)]
     for row, (i, t) in enumerate(steps):
-        assert sequences.place(row) == f"sequence {i}, step {t}"
+        assert sequences.describe_position(row) == f"sequence {i}, step {t}"
 
 
 @given(lengths, st.randoms(use_true_random=False))
@@ -372,7 +414,7 @@ def test_ragged_and_long_agree(tagger):
 @pytest.mark.parametrize("tagger", TAGGERS.values(), ids=TAGGERS)
 def test_sparse_and_dense_agree(tagger, monkeypatch):
     # sparse features start elsewhere, and their weights are held less than other hidden weights
-    monkeypatch.setattr(_fitting, "choose_start", lambda *_: SMALL._replace(stiffness=1.0))
+    monkeypatch.setattr(training, "choose_start", lambda *_: SMALL._replace(stiffness=1.0))
     # sparse data are not standardised, so the dense ones must be so from the start
     X = (CUBE - CUBE.mean(axis=(0, 1))) / CUBE.std(axis=(0, 1))
     csr = [sparse.csr_array(x) for x in X]

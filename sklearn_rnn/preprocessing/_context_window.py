@@ -1,16 +1,16 @@
-"""Neighbours' features beside those of each step."""
+"""Features of neighbouring steps, added to those of each step."""
 
 from copy import copy
 
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils._set_output import _get_output_config
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
-from .._constraints import COLUMN, at_least
-from .._long_tables import as_table, insert_column, position_of_id, split_off_id
-from .._validation import check_n_features, read_long_table, read_numbers
+from .._compat import check_feature_names_in, output_container
+from .._input.constraints import COLUMN, at_least
+from .._input.layouts import LongTable, read_sequences
+from .._input.long_tables import as_table, insert_column, position_of_id, split_off_id
 
 
 class ContextWindow(TransformerMixin, BaseEstimator):
@@ -102,7 +102,7 @@ class ContextWindow(TransformerMixin, BaseEstimator):
         """
         self._validate_params()
         trial = copy(self)  # a fit that fails changes nothing
-        sequences = read_numbers(trial, X, read_long_table, reset=True)
+        sequences = read_sequences(trial, X, self._table(), reset=True, allow_nan=True)
         trial._n_step_features = sequences.n_features
         trial._id_position = None
         if self._has_ids(sequences):
@@ -126,8 +126,10 @@ class ContextWindow(TransformerMixin, BaseEstimator):
             column of ids, as a DataFrame if `sequence_id` is a name.
         """
         check_is_fitted(self)
-        sequences = read_numbers(self, X, read_long_table, reset=False)
-        check_n_features(sequences, self._n_step_features)
+        n_features = self._n_step_features
+        sequences = read_sequences(
+            self, X, self._table(), reset=False, n_features=n_features, allow_nan=True
+        )
         if sequences.layout != "long":
             _refuse_containers(self)
         rows = _with_neighbours(sequences, self.before, self.after)
@@ -149,10 +151,10 @@ class ContextWindow(TransformerMixin, BaseEstimator):
             ``x0[t-1]`` is feature ``x0`` one step before, ``x0`` that of the step itself.
         """
         check_is_fitted(self)
-        return self._names_out(_check_feature_names_in(self, input_features), self._id_position)
+        return self._names_out(check_feature_names_in(self, input_features), self._id_position)
 
     def _names_out(self, names, position):
-        """Names of what comes out, of the names that go in and the position of the ids in them."""
+        """Return names of the output from those of the input and the position of the ids."""
         features = names if position is None else np.delete(names, position)
         shifted = np.array(
             [
@@ -166,21 +168,24 @@ class ContextWindow(TransformerMixin, BaseEstimator):
             return shifted
         return np.insert(shifted, self._position_out(position, len(shifted)), names[position])
 
+    def _table(self):
+        return LongTable(self.sequence_id)
+
     def _has_ids(self, sequences):
         return self.sequence_id is not None and sequences.layout == "long"
 
     def _position_out(self, position, n_features):
-        """Where among the features the column of ids goes, so that `sequence_id` finds it again."""
+        """Return the position of the column of ids in the output, where `sequence_id` finds it."""
         counts_back = not isinstance(self.sequence_id, str) and self.sequence_id < 0
         return n_features + 1 + self.sequence_id if counts_back else position
 
     def _with_ids(self, X, rows):
-        """The table of rows with the ids that X has."""
+        """Return the rows as a table with the ids of X."""
         position = position_of_id(X, self.sequence_id)
         if position is None:
             return _frame_like(X, rows, self._names_out(np.array(X.columns, dtype=object), None))
         at = self._position_out(position, rows.shape[1])
-        asked_for = isinstance(self.sequence_id, str) or _container(self) != "default"
+        asked_for = isinstance(self.sequence_id, str) or output_container(self) != "default"
         if not (asked_for and hasattr(X, "columns")):
             return insert_column(rows, at, split_off_id(X, self.sequence_id)[1])
         names = self._names_out(np.array(X.columns, dtype=object), position)
@@ -193,7 +198,7 @@ class ContextWindow(TransformerMixin, BaseEstimator):
 
 
 def _with_neighbours(sequences, before, after):
-    """Rows (N, D (before + 1 + after)): the features of the neighbours, zeros beyond the ends."""
+    """Return rows (N, D (before + 1 + after)) of neighbours' features, zeros beyond the ends."""
     rows, lengths = sequences.rows, sequences.lengths
     D = rows.shape[1]
     n_steps = np.repeat(lengths, lengths)
@@ -215,7 +220,7 @@ def _zeros(rows, n_columns):
 
 
 def _moved(rows, source, target):
-    """Some of the rows put elsewhere, zeros where none is put."""
+    """Return an array with the source rows at the target positions, zeros elsewhere."""
     if sparse.issparse(rows):
         N = rows.shape[0]
         ones = np.ones(len(source), dtype=rows.dtype)
@@ -226,7 +231,7 @@ def _moved(rows, source, target):
 
 
 def _frame_like(X, rows, names):
-    """A DataFrame of the library, and with the index, of X."""
+    """Return a DataFrame of the same library and with the same index as X."""
     if hasattr(X, "index"):
         if sparse.issparse(rows):
             return type(X).sparse.from_spmatrix(rows, index=X.index, columns=names)
@@ -234,13 +239,8 @@ def _frame_like(X, rows, names):
     return type(X)(rows, schema=names.tolist(), orient="row")
 
 
-def _container(transformer):
-    """What `set_output`, or scikit-learn's configuration, asks for."""
-    return _get_output_config("transform", transformer)["dense"]
-
-
 def _refuse_containers(transformer):
-    container = _container(transformer)
+    container = output_container(transformer)
     if container != "default":
         raise ValueError(
             f"set_output(transform={container!r}) makes DataFrames of tables only, but X holds "

@@ -1,14 +1,14 @@
-"""Between padded arrays and ragged sequences."""
+"""Conversions between padded arrays and ragged sequences."""
 
 from functools import partial
 from numbers import Integral
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils._param_validation import validate_params
 
-from .._arrays import as_array, depth, is_missing, object_array, shown
-from .._validation import no_steps
+from .._compat import validate_params
+from .._input.arrays import as_array, depth, format_value, is_missing, object_array
+from .._input.layouts import no_steps
 
 
 @validate_params(
@@ -57,8 +57,7 @@ def pad(sequences, padding_value=np.nan):
     for i, part in enumerate(parts):
         if part.shape[1:] != parts[0].shape[1:]:
             raise ValueError(
-                f"sequence {i} has shape {part.shape}, but sequence 0 has {parts[0].shape}. They "
-                "may differ in their lengths only."
+                f"sequence {i} has shape {part.shape}, but sequence 0 has {parts[0].shape}."
             )
     padded = np.full(
         (len(parts), max(len(part) for part in parts), *parts[0].shape[1:]),
@@ -76,7 +75,7 @@ def _read_dense(x, i):
     part = as_array(x, f"sequence {i}")
     if part.ndim == 0:
         raise ValueError(
-            f"sequence {i} is a single item, {shown(x)}. It must be an array (n_steps, ...)."
+            f"sequence {i} is a single item, {format_value(x)}. It must be an array (n_steps, ...)."
         )
     if not len(part):
         raise no_steps(i)
@@ -85,7 +84,8 @@ def _read_dense(x, i):
 
 def _check_scalar(padding_value):
     if depth(padding_value):
-        raise ValueError(f"padding_value must be a single value, got {shown(padding_value)}.")
+        value = format_value(padding_value)
+        raise ValueError(f"padding_value must be a single value, got {value}.")
 
 
 def _padded_dtype(parts, padding_value):
@@ -100,13 +100,13 @@ def _padded_dtype(parts, padding_value):
     except TypeError:  # NumPy knows no common type
         pass
     raise ValueError(
-        f"padding_value={shown(padding_value)} cannot stand among the values, of type "
+        f"padding_value={format_value(padding_value)} cannot stand among the values, of type "
         f"{dtypes[0].name}. Strings need a string, numbers a number, dates a date."
     )
 
 
 def _dtype_of(padding_value, dtypes):
-    """What the value makes of the type: a wider one if it is an integer that does not fit."""
+    """Return the value, or a wider type if it is an integer that the type cannot hold."""
     if isinstance(padding_value, str):
         return np.asarray(padding_value)
     common = np.result_type(*dtypes)
@@ -171,10 +171,7 @@ def unpad(X, lengths=None, padding_value=np.nan):
 def _read_padded(X):
     X = as_array(X, "X")
     if X.ndim < 2:
-        raise ValueError(
-            "X must be padded: an array of shape (n_sequences, n_steps, n_features), or of labels "
-            "(n_sequences, n_steps)."
-        )
+        raise ValueError(f"X must be padded, (n_sequences, n_steps, ...), but has shape {X.shape}.")
     return X
 
 
@@ -212,7 +209,5 @@ def _read_lengths(X, lengths):
     wrong = np.flatnonzero((lengths < 1) | (lengths > T))
     if len(wrong):
         i = wrong[0]
-        raise ValueError(
-            f"lengths[{i}] is {lengths[i]}, but the sequences of X have 1 to {T} steps."
-        )
+        raise ValueError(f"lengths[{i}] is {lengths[i]}, but the sequences of X have {T} steps.")
     return lengths

@@ -7,17 +7,18 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, TransformerMixin, cl
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import get_tags
-from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import _num_samples, check_is_fitted, has_fit_parameter
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
-from .._arrays import as_array, check_dense, depth, only_numbers, shown
-from .._targets import read_step_values, read_step_weight
+from .._compat import HasMethods, num_samples
+from .._input.arrays import as_array, check_dense, depth, format_value
+from .._input.sequences import check_count, read_step_values
+from .._input.weights import read_step_weight
 from ._steps import read_steps
 
 
 def _inner_has(name):
-    """Whether the inner transformer has a method, as `available_if` asks; else its error."""
+    """Return a check for `available_if` that the inner transformer has a method."""
 
     def check(self):
         getattr(getattr(self, "transformer_", self.transformer), name)
@@ -27,7 +28,7 @@ def _inner_has(name):
 
 
 def takes_items(transformer):
-    """Whether a transformer takes a list of items (strings, dicts), rather than a 2-D array.
+    """Return whether a transformer takes a list of items (strings, dicts), not a 2-D array.
 
     It tells by its tags. A Pipeline takes what its first step takes that is not a function, which
     may take anything; a FeatureUnion, what its first transformer takes.
@@ -42,7 +43,7 @@ def takes_items(transformer):
     return tags.string or tags.dict or not tags.two_d_array
 
 
-# scikit-learn is not to wrap the output itself: sequences do not go into a DataFrame
+# scikit-learn must not wrap the output: sequences do not go into a DataFrame
 class PerStepTransformer(
     MetaEstimatorMixin, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
 ):
@@ -252,7 +253,7 @@ class PerStepTransformer(
         return self
 
     def _fit(self, X, y, sample_weight, method):
-        """The steps of X, and what the method of a clone that is kept gives for them."""
+        """Fit a clone; return the steps of X and the output of the method for them."""
         self._validate_params()
         if isinstance(self.transformer, type):
             raise TypeError(
@@ -284,24 +285,15 @@ class PerStepTransformer(
 
     @contextmanager
     def _refusals(self, steps):
-        """Say at what step the transformer met something that it does not take."""
+        """Turn the errors of the transformer into errors that name X and the transformer."""
+        name = type(self.transformer).__name__
         try:
-            with only_numbers("X"):
-                yield
-        except ValueError as error:
-            if "could not be broadcast" not in str(error):
-                raise
-            raise ValueError(
-                f"X has {steps.n_features} features at each step, which "
-                f"{type(self.transformer).__name__} does not take. Pass those that it gives."
-            ) from error
-        except (AttributeError, TypeError) as error:
-            if not isinstance(steps.rows, list):
-                raise
-            raise TypeError(
-                f"{type(self.transformer).__name__} does not take the steps of X, of which the "
-                f"first is {steps.rows[0]!r}."
-            ) from error
+            yield
+        except (AttributeError, TypeError, ValueError) as error:
+            if isinstance(error, AttributeError) and not isinstance(steps.rows, list):
+                raise  # not because of the items of X
+            error_type = ValueError if isinstance(error, ValueError) else TypeError
+            raise error_type(f"{name} does not take the steps of X: {error}") from error
 
     def _give_back(self, steps, values):
         if steps.is_table:
@@ -313,30 +305,26 @@ class PerStepTransformer(
                 "or pass a table with a row for each step."
             )
         n_steps = steps.lengths.sum()
-        if _num_samples(values) != n_steps:
+        if num_samples(values) != n_steps:
             raise ValueError(
-                f"{type(self.transformer).__name__} gives {_num_samples(values)} rows for "
+                f"{type(self.transformer).__name__} gives {num_samples(values)} rows for "
                 f"{n_steps} steps. To give sequences back there must be one for each step."
             )
         return steps.give_back(values)
 
 
 def _targets_of_rows(y, steps):
-    """A target for each row, from targets for each step or for each sequence."""
+    """Return a target for each row, from targets for each step or for each sequence."""
     if y is None or steps.is_table:
         return y
     if hasattr(y, "columns"):
         y = np.asarray(y)
     check_dense(y, "y")
     if depth(y) == 0:
-        raise ValueError(f"y must be an array or a list, got {shown(y)}.")
-    if _num_samples(y) != steps.n_sequences:
-        raise ValueError(
-            f"y has {_num_samples(y)} entries, but X has {steps.n_sequences} sequences. Pass one "
-            "entry of y for each sequence."
-        )
+        raise ValueError(f"y must be an array or a list, got {format_value(y)}.")
+    check_count(y, steps.n_sequences, "y", "sequence", "X")
     depths = {depth(part) for part in y}
-    widths = [_num_samples(part) if depth(part) else 1 for part in y]
+    widths = [num_samples(part) if depth(part) else 1 for part in y]
     per_step = depths == {1} and widths == steps.lengths.tolist()
     if per_step or len(set(widths)) > 1:
         return read_step_values(y, steps, "y")

@@ -1,14 +1,15 @@
-"""Steps of anything (numbers, tokens, dicts) read from any layout, and values given back in it."""
+"""Steps of any kind (numbers, tokens, dicts), read from and given back in any layout."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils.validation import _num_samples
 
-from .._arrays import depth, refuse_mask, shown
-from .._validation import Sequences, no_steps, read_3d, read_ragged
+from .._compat import num_samples
+from .._input.arrays import depth, format_value, refuse_mask
+from .._input.layouts import no_steps, read_3d, read_ragged
+from .._input.sequences import Sequences
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Steps(Sequences):
     Attributes
     ----------
     of_tokens : bool
-        Whether each step came as one item, of which the rows make a column.
+        Whether each step is one item; the rows are then a column.
     """
 
     of_tokens: bool = False
@@ -28,7 +29,7 @@ class Steps(Sequences):
         return self.layout == "long"
 
     def give_back(self, values):
-        """Values for each row in the layout in which the sequences came.
+        """Return values for each row in the layout in which the user passed X.
 
         Sparse values of a 3-D array, which cannot be sparse, become ragged; lists, lists of lists.
         """
@@ -48,8 +49,8 @@ def read_steps(X, as_items):
     ----------
     X : array-like
     as_items : bool
-        Whether the rows shall be a list with one item for each step, rather than a 2-D array. Where
-        steps are dicts they always are.
+        Whether the rows are a list with one item for each step, not a 2-D array. Steps that are
+        dicts always make a list.
     """
     refuse_mask(X, "X")
     is_object_array = depth(X) == 1 and getattr(X, "dtype", None) == np.dtype(object)
@@ -72,15 +73,15 @@ def read_steps(X, as_items):
 
 
 def _table(X):
-    return Steps(X, np.array([_num_samples(X)]), "long")
+    return Steps(X, np.array([num_samples(X)]), "long")
 
 
 def _is_nested_table(X):
-    """Whether a list holds rows of numbers, all of one length."""
+    """Return whether a list holds rows of numbers, all of one length."""
     depths = {depth(x) for x in X}
     if depths == {0}:
         return _is_numeric(X)
-    lengths = {_num_samples(x) for x in X} if depths == {1} else {0}
+    lengths = {num_samples(x) for x in X} if depths == {1} else {0}
     return len(lengths) == 1 and lengths != {0} and _is_numeric(X[0])
 
 
@@ -92,10 +93,10 @@ def _read_list(X, as_items):
     for i, x in enumerate(X):
         if depth(x) == 0:
             raise ValueError(
-                f"sequence {i} of X is a single item, {shown(x)}. Every sequence must hold its "
-                "steps: an array (n_steps, n_features) or a list of tokens, dicts or the like."
+                f"sequence {i} of X is a single item, {format_value(x)}. Every sequence must hold "
+                "its steps: an array (n_steps, n_features) or a list of tokens, dicts or the like."
             )
-        if _num_samples(x) == 0:
+        if num_samples(x) == 0:
             raise no_steps(i)
         refuse_mask(x, f"sequence {i} of X")
     if as_items or (depth(X[0]) == 1 and isinstance(next(iter(X[0])), Mapping)):
@@ -113,7 +114,7 @@ def _as_items(x):
 
 
 def _as_rows(x):
-    """A sequence of tokens as a column; other lists that are not of numbers as arrays of objects.
+    """Return a sequence of tokens as a column, other lists without numbers as object arrays.
 
     NumPy would turn None and numbers among strings into strings.
     """
@@ -124,5 +125,5 @@ def _as_rows(x):
 
 
 def _has_unequal_steps(x):
-    """Whether steps differ in their number of features, which `read_ragged` refuses by sequence."""
+    """Return whether steps differ in their number of features, which `read_ragged` refuses."""
     return isinstance(x, list | tuple) and depth(x) > 1 and len({len(step) for step in x}) > 1

@@ -1,17 +1,16 @@
-"""Between long tables, a row a step, and ragged sequences."""
+"""Conversions between long tables (a row is a step) and ragged sequences."""
 
 from importlib import import_module
 
 import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array
-from sklearn.utils._param_validation import StrOptions, validate_params
 
-from .._arrays import as_array, depth, is_missing, shown
-from .._constraints import COLUMN
-from .._long_tables import as_table, insert_column, runs, split_off_id
-from .._targets import read_step_values
-from .._validation import Sequences
+from .._compat import StrOptions, validate_params
+from .._input.arrays import as_array, depth, format_value, is_missing
+from .._input.constraints import COLUMN
+from .._input.long_tables import as_table, insert_column, runs, split_off_id
+from .._input.sequences import Sequences, read_step_values
 from ._steps import read_steps
 
 _UNCHECKED = {"accept_sparse": "csr", "dtype": None, "ensure_all_finite": False}
@@ -169,9 +168,7 @@ def _read_ids(ids, n_sequences):
         return np.arange(n_sequences)
     ids = as_array(ids, "ids")
     if ids.shape != (n_sequences,):
-        raise ValueError(
-            f"ids has shape {ids.shape}, but X has {n_sequences} sequences. Pass one id for each."
-        )
+        raise ValueError(f"ids has shape {ids.shape}, but X has {n_sequences} sequences.")
     if any(map(is_missing, ids)):
         raise ValueError("ids holds a missing value. Pass an id for each sequence.")
     if len({isinstance(i, str) for i in ids}) > 1:
@@ -181,18 +178,14 @@ def _read_ids(ids, n_sequences):
     except (TypeError, ValueError, ArithmeticError):
         raise TypeError("ids must all be of one type that sorts.") from None
     if len(names) < n_sequences:
-        raise ValueError(
-            f"ids holds {shown(names[counts > 1][0])} more than once. Call each sequence "
-            "differently, or they would become one."
-        )
+        again = format_value(names[counts > 1][0])
+        raise ValueError(f"ids holds {again} more than once. The sequences would become one.")
     return ids
 
 
 def _read_position(position, n_features):
     if not -n_features - 1 <= position <= n_features:
-        raise ValueError(
-            f"sequence_id={position}, but the table has only {n_features + 1} columns."
-        )
+        raise ValueError(f"sequence_id={position}, but the table has {n_features + 1} columns.")
     return position % (n_features + 1)
 
 
@@ -200,7 +193,7 @@ def _read_columns(columns, n_features, sequence_id):
     names = [f"x{i}" for i in range(n_features)] if columns is None else list(columns)
     for name in names:
         if not isinstance(name, str):
-            raise TypeError(f"columns must be strings, but holds {shown(name)}.")
+            raise TypeError(f"columns must be strings, but holds {format_value(name)}.")
     if len(names) != n_features or len({sequence_id, *names}) <= n_features:
         raise ValueError(
             f"columns must name the {n_features} features of a step, each differently and none "

@@ -1,0 +1,332 @@
+"""The base class of all estimators: parameters, `fit`, `partial_fit`, persistence, streaming."""
+
+import warnings
+from dataclasses import asdict
+from functools import partial
+from numbers import Real
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning, InconsistentVersionWarning
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from .._compat import CallbackSupportMixin, Interval, StrOptions, with_callbacks
+from .._execution.shards import Data
+from .._input.constraints import COUNT, JOBS, NOT_NEGATIVE
+from .._input.labels import require_y
+from .._input.layouts import LongTable, WideTable, read_sequences
+from .._networks.activations import ACTIVATIONS
+from .._training.fit import Options, Trained, Validation, fit, fit_batch
+from .._training.solvers import EXHAUSTED, INTERRUPTED, SOLVERS
+from .._version import __version__
+from .callbacks import Progress
+from .early_stopping import split_sequences
+from .interrupts import is_called_by_user
+from .model import FittedModel
+from .stepper import Stepper
+
+# What reading X leaves on the estimator that it is read for.
+_READ_ATTRIBUTES = ("n_features_in_", "feature_names_in_", "_fitted_on_table")
+
+
+class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
+    """Training, persistence and streaming, for any pattern.
+
+    A public estimator has the documentation and the parameters, and says what its targets are
+    (`_targets`), what determines its network (`_structure`) and how to build it (`_build_network`).
+    """
+
+    _parameter_constraints = {
+        "hidden_layer_sizes": [COUNT, tuple, list, np.ndarray],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "solver": [StrOptions({"auto", *SOLVERS})],
+        "alpha": [NOT_NEGATIVE],
+        "max_iter": [COUNT, None],
+        "tol": [NOT_NEGATIVE],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [COUNT],
+        "n_init": [COUNT],
+        "warm_start": ["boolean"],
+        "n_jobs": [*JOBS, None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    _targets = None  # LabelTargets or NumberTargets
+
+    def _structure(self):
+        """Return what determines the network, checked, as a dict of plain Python values."""
+        raise NotImplementedError
+
+    def _build_network(self, structure, n_features, n_outputs):
+        """Return the network of a structure; parameters of the estimator are not read."""
+        raise NotImplementedError
+
+    def _table(self):
+        """Return what 2-D input means: rows are steps, or sequences."""
+        if self._targets.unit.per_step:
+            return LongTable(self.sequence_id)
+        return WideTable(self.features_per_step)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.three_d_array = True
+        return tags
+
+    def _fit(self, X, y, sample_weight):
+        """Do what `fit` does."""
+        self._validate_params()
+        structure = self._structure()
+        require_y(self, y)
+        status, n_iter = self._fit_network(structure, X, y, sample_weight)
+        if status == EXHAUSTED:
+            warnings.warn(
+                f"Training reached max_iter={n_iter} before it converged. Increase max_iter, or "
+                "increase tol to be content with less.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        elif status == INTERRUPTED:
+            warnings.warn(
+                f"Training was interrupted after {n_iter} iterations; the best weights so far are "
+                "kept.",
+                stacklevel=3,
+            )
+        return self
+
+    @with_callbacks
+    def _fit_network(self, structure, X, y, sample_weight):
+        """Read, build, train, record; return how training ended and after how many iterations."""
+        before = self._trained_before() if self.warm_start else None
+        reader = self._reader()
+        sequences = read_sequences(reader, X, self._table(), reset=True)
+        targets = self._targets.read(
+            sequences, y, sample_weight, self._class_weight(), self._classes(before)
+        )
+        network = self._build_network(structure, sequences.n_features, targets.n_outputs)
+        if before:
+            self._check_continues(structure, network, "warm_start=True")
+        record = partial(self._fitted_attributes, reader, structure, network, targets)
+        progress = Progress(self, X, y, sample_weight, lambda p: vars(self) | record(p))
+        trained = fit(
+            network,
+            self._data(sequences, targets),
+            self._options(),
+            check_random_state(self.random_state),
+            validation=self._validation(targets) if self.early_stopping else None,
+            before=before,
+            progress=progress,
+            keep_interrupted=is_called_by_user(),
+        )
+        self._become(record(trained.p, trained))
+        progress.end()
+        return trained.status, len(trained.loss_curve)
+
+    def _partial_fit(self, X, y, sample_weight, classes=None):
+        """Do what `partial_fit` does."""
+        self._validate_params()
+        structure = self._structure()
+        require_y(self, y)
+        if self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True. Set it to False.")
+        before = self._trained_before()
+        if before:
+            reader, n_features = self._model.reader, self._model.network.n_features
+        else:
+            reader, n_features = self._reader(), None
+        sequences = read_sequences(
+            reader, X, self._table(), reset=not before, n_features=n_features
+        )
+        targets = self._targets.read_batch(
+            sequences, y, sample_weight, self._class_weight(), self._classes(before), classes
+        )
+        network = self._build_network(structure, sequences.n_features, targets.n_outputs)
+        if before:
+            self._check_continues(structure, network, "partial_fit")
+        rng = check_random_state(self.random_state)
+        data = self._data(sequences, targets)
+        trained = fit_batch(network, data, self._options(), rng, before)
+        self._become(
+            self._fitted_attributes(reader, structure, network, targets, trained.p, trained)
+        )
+        return self
+
+    def _reader(self):
+        """Return a copy with the parameters alone, on which `validate_data` may leave attributes.
+
+        So a fit that fails, or goes on while another thread predicts, leaves the estimator alone.
+        """
+        reader = object.__new__(type(self))
+        vars(reader).update(self.get_params(deep=False))
+        return reader
+
+    def _class_weight(self):
+        return getattr(self, "class_weight", None)
+
+    def _classes(self, before):
+        """Return the classes of the last fit, for training that goes on from there."""
+        return self._model.classes if before else None
+
+    def _options(self):
+        return Options(*(getattr(self, name) for name in Options._fields))
+
+    def _data(self, sequences, targets):
+        per_step = self._targets.unit.per_step
+        return Data(sequences.rows, sequences.lengths, targets.y, targets.weight, per_step)
+
+    def _predictor(self):
+        """Return ``function(network, p, shard)`` whose results `_targets.score` takes."""
+        return self._targets.predict
+
+    def _validation(self, targets):
+        split = partial(
+            split_sequences,
+            fraction=self.validation_fraction,
+            min_held_out=self._targets.min_held_out,
+            strata=self._targets.strata(targets),
+        )
+        return Validation(split, self._predictor(), self._targets.score)
+
+    def _trained_before(self):
+        """Return the outcome of the last fit, None without one."""
+        if not hasattr(self, "_model"):
+            return None
+        p = fitted_model(self).p
+        return Trained(p, self._seed, self._n_seen, None, self.loss_, self.loss_curve_, None)
+
+    def _check_continues(self, structure, network, what):
+        """Refuse to go on from the weights of another network."""
+        saved, p = self._settings["structure"], self._model.p
+        changed = [name for name in structure if structure[name] != saved[name]]
+        if not changed and {name: W.shape for name, W in p.items()} != network.shapes:
+            changed = ["the features, classes or targets"]
+        if changed:
+            raise ValueError(
+                f"{what} continues from the weights of the last fit, but {', '.join(changed)} have "
+                "changed. Fit with warm_start=False."
+            )
+
+    def _fitted_attributes(self, reader, structure, network, targets, p, trained=None):
+        """Return all attributes of an estimator with the parameters p; some need ``trained``."""
+        table = self._table()
+        classes = targets.attributes.get("classes_")
+        per_step = self._targets.unit.per_step
+        attributes = {name: vars(reader)[name] for name in _READ_ATTRIBUTES if name in vars(reader)}
+        weights = network.attributes(p)
+        attributes |= targets.attributes | weights
+        attributes |= {
+            "n_parameters_": sum(W.size for W in p.values()),
+            "_settings": {"structure": structure, "table": asdict(table)},
+            "_model": FittedModel(network, weights, reader, table, per_step, classes),
+        }
+        if trained is not None:
+            attributes |= {
+                "loss_": trained.loss,
+                "loss_curve_": trained.loss_curve,
+                "n_iter_": len(trained.loss_curve),
+                "validation_scores_": trained.validation_scores,
+                "_seed": trained.seed,
+                "_n_seen": trained.n_seen,
+            }
+        return attributes
+
+    def _become(self, attributes):
+        """Take all fitted attributes at once: another thread sees the last fit, or this one."""
+        kept = {name: value for name, value in vars(self).items() if name not in _READ_ATTRIBUTES}
+        self.__dict__ = kept | attributes
+
+    def __getstate__(self):
+        state = dict(super().__getstate__())
+        state.pop("_model", None)  # it is built anew from the public attributes
+        return state | {"_sklearn_rnn_version": __version__}
+
+    def __setstate__(self, state):
+        state = dict(state)
+        version = state.pop("_sklearn_rnn_version", "0.1.0 or unknown")
+        if version != __version__:
+            warnings.warn(
+                InconsistentVersionWarning(
+                    estimator_name=type(self).__name__,
+                    current_sklearn_version=f"{__version__} of sklearn_rnn",
+                    original_sklearn_version=f"{version} of sklearn_rnn",
+                ),
+                stacklevel=2,
+            )
+        super().__setstate__(state)
+        if "output_weights_" in state:
+            self._model = self._restored_model()
+
+    def _restored_model(self):
+        """Return the fitted model of a saved estimator."""
+        saved = vars(self)
+        table = self._table()
+        if "_settings" in saved:
+            table = type(table)(**self._settings["table"])
+            structure = self._settings["structure"]
+        else:  # saved by version 0.1, whose predictions depended on the parameters
+            structure = self._structure()
+            self._settings = {"structure": structure, "table": asdict(table)}
+        n_features, n_outputs = len(self.input_weights_[0]), len(self.output_biases_)
+        network = self._build_network(structure, n_features, n_outputs)
+        reader = self._reader()
+        vars(reader).update({name: saved[name] for name in _READ_ATTRIBUTES if name in saved})
+        per_step = self._targets.unit.per_step
+        weights = {name: saved[name] for name in network.attributes(network.parameters(saved))}
+        return FittedModel(network, weights, reader, table, per_step, saved.get("classes_"))
+
+    def start(self):
+        """Start to predict one or several sequences step by step, as their steps come in.
+
+        Costs a few matrix products a step, for sequences of any length.
+
+        Returns
+        -------
+        stepper : object
+            Its method ``step(x)`` takes the features of the next step, (D,), without a column
+            `sequence_id`, and returns what `predict_proba` (of a regressor `predict`) gives there:
+            (K,). Of sequences side by side it takes (n, D) and returns (n, K). Taggers predict for
+            the step, the others for the sequence as if it ended there. A later `fit` does not
+            change it, and it can be pickled.
+
+        Raises
+        ------
+        ValueError
+            If the estimator is bidirectional, for which a sequence must have ended.
+
+        Examples
+        --------
+        >>> from sklearn_rnn import OutputFeedbackTagger
+        >>> from sklearn_rnn.datasets import make_conversations
+        >>> X, y = make_conversations(20, random_state=0)
+        >>> tagger = OutputFeedbackTagger(random_state=0).fit(X, y)
+        >>> stepper = tagger.start()
+        >>> for x in X[0]:
+        ...     probabilities = stepper.step(x)
+        >>> bool(abs(probabilities - tagger.predict_proba(X[:1])[0][-1]).max() < 1e-12)
+        True
+        """
+        model = fitted_model(self)
+        if model.network.n_directions == 2:
+            raise ValueError(
+                "start() predicts while a sequence goes on, but with bidirectional=True half of "
+                "the units read it from its end. Fit with bidirectional=False."
+            )
+        # a copy, so that the stepper stays as it is when the user changes weights in place
+        p = {name: W.copy() for name, W in model.p.items()}
+        return Stepper(model.network, p, getattr(self, "_single_target", False))
+
+
+def fitted_model(estimator):
+    """Return the model that an estimator was fitted to, with its present weights."""
+    check_is_fitted(estimator)
+    attributes = vars(estimator)  # one fit as a whole: `fit` replaces the dict
+    return attributes["_model"].updated(attributes)
+
+
+def read_fitted(estimator, X):
+    """Return the fitted model of an estimator, and the sequences of X."""
+    model = fitted_model(estimator)
+    return model, model.read(X)

@@ -1,0 +1,127 @@
+"""A fitted network, as predictions use it: later changes of parameters have no influence on it."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from .._execution.shards import Data, pack, partition_into_shards
+from .._execution.threads import shard_map
+from .._input.layouts import LongTable, WideTable, read_sequences
+from .._input.sequences import Sequences
+from .._networks.network import Network, infer
+from .._networks.parameters import Parameters
+
+
+@dataclass(frozen=True)
+class FittedModel:
+    """What an estimator was fitted to.
+
+    A prediction takes it from the estimator once, see `read_fitted`. So it sees one fit as a whole,
+    although another thread may fit the estimator meanwhile.
+
+    Attributes
+    ----------
+    network : Network
+    weights : dict of str to ndarray or list of ndarray
+        The fitted attributes of the estimator that hold the parameters of the network.
+    reader : estimator
+        A copy of the estimator, with the names and number of the features that `fit` saw.
+    table : LongTable or WideTable
+        What 2-D input means.
+    per_step : bool
+        Whether there is one prediction for each step, or for each sequence.
+    classes : ndarray of shape (K,) or None
+    """
+
+    network: Network
+    weights: dict
+    reader: object
+    table: LongTable | WideTable
+    per_step: bool
+    classes: np.ndarray | None
+    _converted: dict = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @property
+    def p(self) -> Parameters:
+        """The parameters of the network, which share the memory of the weights."""
+        return self.network.parameters(self.weights)
+
+    def updated(self, attributes: dict):
+        """Return this model, or one with the weights that were assigned to the estimator since."""
+        weights = {name: attributes[name] for name in self.weights}
+        old, new = _arrays(self.weights), _arrays(weights)
+        if len(old) == len(new) and all(a is b for a, b in zip(old, new)):
+            return self
+        return replace(self, weights=weights)
+
+    def read(self, X) -> Sequences:
+        """Read X, which must have the features that `fit` saw."""
+        return read_sequences(
+            self.reader, X, self.table, reset=False, n_features=self.network.n_features
+        )
+
+    def parameters(self, dtype) -> Parameters:
+        """Return the parameters in a precision; a copy is made once, and none for float64."""
+        if dtype == np.float64:
+            return self.p
+        if dtype not in self._converted:
+            self._converted[dtype] = {name: W.astype(dtype) for name, W in self.p.items()}
+        return self._converted[dtype]
+
+    def infer(self, sequences: Sequences, n_jobs, function=infer) -> np.ndarray:
+        """Return ``function(network, p, shard)`` for all targets, which must be finite."""
+        values = self.map_sequences(sequences, n_jobs, function)
+        with np.errstate(over="ignore"):
+            is_finite = np.isfinite(values.sum())
+        if not is_finite:
+            self.check_overflow(sequences, np.isfinite(values).all(axis=1))
+        return values
+
+    def labels(self, sequences: Sequences, n_jobs, predictor) -> np.ndarray:
+        """Return the label of each target, from the codes that ``predictor`` gives for shards."""
+        codes = self.map_sequences(sequences, n_jobs, predictor)
+        self.check_overflow(sequences, codes >= 0)
+        return self.classes[codes]
+
+    def map_sequences(self, sequences: Sequences, n_jobs, function, y=None) -> np.ndarray:
+        """Return ``function(network, p, shard)`` for all targets, in their order, (n, ...).
+
+        The shards get the rows of y (n, ...), which is in the same order.
+        """
+        data = Data(sequences.rows, sequences.lengths, y, None, self.per_step)
+        p = self.parameters(data.X.dtype)
+        in_order = None
+
+        def outcome(part):
+            shard = pack(data, part)
+            return shard.targets, function(self.network, p, shard)
+
+        with shard_map(n_jobs) as map_:
+            for targets, values in map_(outcome, partition_into_shards(data.lengths)):
+                if in_order is None:
+                    n_targets = data.X.shape[0] if self.per_step else len(data.lengths)
+                    in_order = np.empty((n_targets, *values.shape[1:]), values.dtype)
+                in_order[targets] = values
+        return in_order
+
+    def check_overflow(self, sequences: Sequences, is_finite):
+        """Refuse X where the network overflows; ``is_finite`` (n,) is for each target."""
+        overflowed = np.flatnonzero(~is_finite)
+        if len(overflowed):
+            raise ValueError(
+                "The network overflows at "
+                f"{sequences.describe_target(overflowed[0], per_step=self.per_step)}: X is too "
+                "large there, or grows without bound in unbounded units. Look at its values, or "
+                "take activation='tanh'."
+            )
+
+
+def _arrays(weights):
+    """All arrays of fitted attributes, some of which are lists with an array for each layer."""
+    values = [value if isinstance(value, list) else [value] for value in weights.values()]
+    return [array for value in values for array in value]
+
+
+def binary_margin(Z):
+    """Return logits as a `decision_function` does: with two classes one value instead of two."""
+    return Z[:, 1] - Z[:, 0] if Z.shape[1] == 2 else Z

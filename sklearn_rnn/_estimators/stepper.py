@@ -1,0 +1,113 @@
+"""One step at a time: predictions for sequences that are still going on."""
+
+import math
+
+import numpy as np
+
+from .._input.arrays import as_numeric_array
+from .._networks.network import IGNORE_OVERFLOW, Network
+from .._networks.parameters import Parameters
+
+
+class Stepper:
+    """Predictions for sequences that are still going on, one step at a time.
+
+    `start` of an estimator makes one, with a copy of the weights: a later fit does not change it.
+    It can be pickled and deep-copied in the middle of a sequence.
+
+    Parameters
+    ----------
+    network : Network
+    p : dict of str to ndarray
+        The parameters of the network.
+    single_target : bool
+        Whether predictions are numbers instead of rows of one number.
+    """
+
+    def __init__(self, network: Network, p: Parameters, single_target: bool):
+        self._network = network
+        self._p = p
+        self._single_target = single_target
+        self._state = None
+        self._shape = None
+        self._n_steps = 0
+
+    @IGNORE_OVERFLOW
+    def step(self, x):
+        """Take in the next step of the sequences.
+
+        Parameters
+        ----------
+        x : array-like of shape (D,) or (n, D)
+            The features of one step, of one sequence or of n sequences side by side. The first call
+            determines which of the two, and the precision: float32, or else float64.
+
+        Returns
+        -------
+        ndarray of shape (K,) or (n, K)
+            What `predict_proba` (of a regressor `predict`) gives at this step: of a tagger for the
+            step, otherwise for the sequences as if they ended here. Of a regressor with a single
+            target a number or (n,).
+
+        Raises
+        ------
+        ValueError, TypeError
+            If x has another shape than expected, or is not finite, or if the network overflows. The
+            stepper is then as it was before.
+        """
+        x = self._read(x)
+        p, state = self._p, self._state
+        X = x if x.ndim == 2 else x[None]
+        if self._n_steps == 0:
+            p = {name: W.astype(x.dtype, copy=False) for name, W in p.items()}
+            state = self._network.begin(p, len(X))
+        Z, state = self._network.step(p, state, X)
+        output = self._network.output.predict(p, Z, None)
+        if self._single_target:
+            output = output[:, 0]
+        if not _is_finite(output):
+            raise ValueError(
+                f"The network overflows at step {self._n_steps}: x is too large there, or grows "
+                "without bound in unbounded units. Look at its values, or take activation='tanh'."
+            )
+        self._p, self._state, self._shape = p, state, x.shape
+        self._n_steps += 1
+        return output if x.ndim == 2 else output[0]
+
+    def _read(self, x):
+        if type(x) is not np.ndarray or x.dtype not in (np.float64, np.float32):
+            x = as_numeric_array(x, f"x of step {self._n_steps}")
+        if x.shape != self._shape:
+            self._check_shape(x.shape)
+        if self._n_steps:
+            x = x.astype(self._p["c"].dtype, copy=False)
+        if not _is_finite(x):
+            *sequence, feature = np.argwhere(~np.isfinite(x))[0]
+            of = f", sequence {sequence[0]}" if sequence else ""
+            raise ValueError(
+                f"x holds NaN or infinity at step {self._n_steps}{of}, feature {feature}. Pass "
+                "finite numbers."
+            )
+        return x
+
+    def _check_shape(self, shape):
+        n_features = self._network.n_features
+        if len(shape) not in (1, 2) or 0 in shape:
+            raise ValueError(
+                f"x has shape {shape} at step {self._n_steps}. Pass the features of one step: "
+                f"({n_features},), or (n, {n_features}) for n sequences side by side."
+            )
+        if shape[-1] != n_features:
+            raise ValueError(
+                f"x has {shape[-1]} features at step {self._n_steps}, but fit saw {n_features}."
+            )
+        if self._shape is not None:
+            raise ValueError(
+                f"x has shape {shape} at step {self._n_steps}, but had {self._shape} at the steps "
+                "before. Call start() again for other sequences."
+            )
+
+
+def _is_finite(x):
+    # the sum, which is quick, may overflow where all numbers are finite
+    return math.isfinite(x.sum()) or np.isfinite(x).all()

@@ -1,0 +1,193 @@
+"""Targets on two independent axes: their unit (step, sequence) and their kind (label, number)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.metrics import accuracy_score, r2_score
+
+from .._input.labels import (
+    check_known,
+    class_factors,
+    encode_known,
+    encode_labels,
+    read_classes,
+    read_sequence_labels,
+    read_step_labels,
+)
+from .._input.targets import read_sequence_targets
+from .._input.weights import read_sequence_weight, read_step_weight
+from .._networks.network import infer, infer_logits
+from .._networks.outputs import Softmax, Squares
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Whether there is a target for each step or for each sequence, and how they are read."""
+
+    per_step: bool
+    read_labels: Callable
+    read_weight: Callable
+
+
+STEP = Unit(True, read_step_labels, read_step_weight)
+SEQUENCE = Unit(False, read_sequence_labels, read_sequence_weight)
+
+
+class Targets(NamedTuple):
+    """Targets as training wants them.
+
+    Attributes
+    ----------
+    y : ndarray of int, shape (n,), or of float, shape (n, K)
+        Codes of labels, or numbers.
+    weight : ndarray of shape (n,)
+    n_outputs : int
+        K.
+    attributes : dict
+        What a fitted estimator has to know of them.
+    """
+
+    y: np.ndarray
+    weight: np.ndarray
+    n_outputs: int
+    attributes: dict
+
+
+class LabelTargets:
+    """Labels: encoded as 0..K-1, softmax output, scored by accuracy.
+
+    Parameters
+    ----------
+    unit : Unit
+    """
+
+    output = Softmax()
+    min_held_out = 1
+
+    def __init__(self, unit: Unit):
+        self.unit = unit
+
+    def read(self, sequences, y, sample_weight, class_weight, known=None) -> Targets:
+        """Read the labels of `fit`; those of a warm start must have the classes ``known``."""
+        labels, weight, describe = self._read(sequences, y, sample_weight)
+        classes, codes = encode_labels(labels, describe)
+        if known is not None and not np.array_equal(classes, known):
+            raise ValueError(
+                f"warm_start=True continues with the classes of the last fit, {known}, but y has "
+                f"{classes}. Fit with warm_start=False."
+            )
+        return self._weighted(class_weight, classes, codes, weight)
+
+    def read_batch(
+        self, sequences, y, sample_weight, class_weight, known=None, classes=None
+    ) -> Targets:
+        """Read the labels of `partial_fit`.
+
+        ``known`` are the classes of earlier calls, ``classes`` those that this call names.
+        """
+        if isinstance(class_weight, str):
+            raise ValueError(
+                "partial_fit cannot tell what class_weight='balanced' is, as it does not see all "
+                "labels. Pass the weights as a dict, or in sample_weight."
+            )
+        labels, weight, describe = self._read(sequences, y, sample_weight)
+        if classes is not None:
+            classes = read_classes(classes)
+        if known is None:
+            known = encode_labels(labels, describe)[0] if classes is None else classes
+        elif classes is not None and not np.array_equal(classes, known):
+            raise ValueError(
+                f"classes must be those of the first call, {known}, got {classes}. Leave it out."
+            )
+        codes = encode_known(
+            labels,
+            known,
+            describe,
+            source="the first call",
+            alternative=", or begin anew and pass all classes then",
+        )
+        return self._weighted(class_weight, known, codes, weight)
+
+    def read_known(self, sequences, y, sample_weight, classes):
+        """Return labels, all of which must be among the classes, and weights, to score with."""
+        labels, weight, describe = self._read(sequences, y, sample_weight)
+        check_known(
+            labels,
+            classes,
+            describe,
+            alternative=", or score with a metric of sklearn.metrics, which counts unknown labels "
+            "as errors",
+        )
+        return labels, weight
+
+    def read_codes(self, sequences, y, classes):
+        """Return the code of each label, all of which must be among the classes."""
+        labels, _, describe = self._read(sequences, y, None)
+        return encode_known(labels, classes, describe)
+
+    def _read(self, sequences, y, sample_weight):
+        """Labels, weights, and what describes the position of a label."""
+        return (
+            self.unit.read_labels(y, sequences),
+            self.unit.read_weight(sample_weight, sequences),
+            partial(sequences.describe_target, per_step=self.unit.per_step),
+        )
+
+    def _weighted(self, class_weight, classes, codes, weight):
+        factors = class_factors(class_weight, classes, codes, weight)
+        return Targets(codes, weight * factors[codes], len(classes), {"classes_": classes})
+
+    def strata(self, targets):
+        """Return what early stopping holds out evenly, None for labels of steps."""
+        return None if self.unit.per_step else targets.y
+
+    def predict(self, network, p, shard):
+        """Return the code of each target's most probable label, -1 where the network overflows."""
+        Z = infer_logits(network, p, shard)
+        return np.where(np.isfinite(Z).all(axis=1), Z.argmax(axis=1), -1)
+
+    def score(self, y, codes, weight):
+        """Return the accuracy, -inf where the network overflows."""
+        return -np.inf if (codes < 0).any() else accuracy_score(y, codes, sample_weight=weight)
+
+
+class NumberTargets:
+    """Numbers: standardised for training, squared error, scored by R^2.
+
+    Parameters
+    ----------
+    unit : Unit
+    """
+
+    output = Squares()
+    min_held_out = 2  # for R^2 to be defined
+
+    def __init__(self, unit: Unit):
+        self.unit = unit
+
+    def read(
+        self, sequences, y, sample_weight, class_weight=None, known=None, classes=None
+    ) -> Targets:
+        """Read the numbers of `fit`, or of `partial_fit`; class weights and classes are None."""
+        targets, is_single = read_sequence_targets(y, sequences)
+        weight = self.unit.read_weight(sample_weight, sequences)
+        return Targets(targets, weight, targets.shape[1], {"_single_target": is_single})
+
+    read_batch = read
+
+    def strata(self, targets):
+        """Return None: numbers have no strata."""
+        return None
+
+    def predict(self, network, p, shard):
+        """Return predictions (n, K), NaN where the network overflows."""
+        return infer(network, p, shard)
+
+    def score(self, y, predictions, weight):
+        """Return R^2, -inf where the network overflows."""
+        if not np.isfinite(predictions).all():
+            return -np.inf
+        return r2_score(y, predictions, sample_weight=weight)

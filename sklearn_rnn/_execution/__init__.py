@@ -1,0 +1,1 @@
+"""Where work runs: shards, threads, memory."""

@@ -1,0 +1,150 @@
+"""Shards: groups of whole sequences, packed, that threads work on one by one.
+
+The partition depends on the lengths alone, and results are summed in the order of the shards, so
+results do not depend on the number of threads.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import ceil
+
+import numpy as np
+from scipy import sparse
+
+from .._networks.packing import Packing
+from .workspace import Workspace
+
+# Enough sequences that the work of one time step outweighs the overhead of its NumPy calls. Shards
+# of 75 are 5 % slower on one thread, shards of 500 no faster (benchmarks/README.md).
+SEQUENCES_PER_SHARD = 150
+# Short sequences: more per shard, since a shard of fewer rows costs more in overhead than in work.
+MIN_ROWS_PER_SHARD = 4096
+# Long sequences: fewer per shard, so that the states of a shard at 100 units take 40 MB at most.
+MAX_ROWS_PER_SHARD = 50_000
+
+
+@dataclass(frozen=True)
+class Data:
+    """Sequences with their targets and weights, one sequence after the other.
+
+    Attributes
+    ----------
+    X : ndarray or csr_array of shape (N, D)
+    lengths : ndarray of int, shape (S,)
+        Steps of each sequence.
+    y, weight : ndarray of shape (N, ...) or (S, ...), or None
+        Targets and their weights.
+    per_step : bool
+        Whether there is one target per step; otherwise one per sequence.
+    starts : ndarray of int, shape (S,)
+        First row of each sequence.
+    """
+
+    X: np.ndarray | sparse.csr_array
+    lengths: np.ndarray
+    y: np.ndarray | None
+    weight: np.ndarray | None
+    per_step: bool
+    starts: np.ndarray = field(init=False, repr=False)
+
+    def __post_init__(self):
+        object.__setattr__(self, "starts", np.cumsum(self.lengths) - self.lengths)
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Some sequences, packed, with their targets and weights.
+
+    Attributes
+    ----------
+    X : ndarray or csr_array of shape (n, D)
+        Packed steps.
+    packing : Packing
+    y : ndarray or None
+        Targets, in the order of the packed rows or of the sequences.
+    weight : ndarray or None
+        Weight of each target.
+    targets : ndarray of int
+        Index of each target in the data.
+    workspace : Workspace or None
+        Memory behind ``packing.empty`` while the shard is evaluated within ``with workspace:``.
+    """
+
+    X: np.ndarray | sparse.csr_array
+    packing: Packing
+    y: np.ndarray | None
+    weight: np.ndarray | None
+    targets: np.ndarray
+    workspace: Workspace | None = None
+
+    def load(self):
+        """Return self; mirrors `LazyShard.load`."""
+        return self
+
+
+@dataclass(frozen=True)
+class LazyShard:
+    """A shard that is packed each time it is needed, so that not all are in memory at once.
+
+    Attributes
+    ----------
+    pack : callable
+        ``pack(sequences)`` returns a `Shard`.
+    sequences : ndarray of int
+    """
+
+    pack: Callable[[np.ndarray], Shard]
+    sequences: np.ndarray
+
+    def load(self):
+        """Pack and return the shard."""
+        return self.pack(self.sequences)
+
+
+def pack(data: Data, sequences: np.ndarray, workspace: Workspace | None = None) -> Shard:
+    """Pack the given sequences into one shard, whose arrays are copies.
+
+    ``workspace`` provides the memory for work on the shard; by default NumPy does.
+    """
+    sequences = _longest_first(data.lengths, sequences)
+    empty = np.empty if workspace is None else workspace.empty
+    packing = Packing(data.lengths[sequences], empty)
+    rows = packing.rows(data.starts[sequences])
+    targets = rows if data.per_step else sequences
+    return Shard(
+        data.X[rows] if sparse.issparse(data.X) else np.take(data.X, rows, axis=0),
+        packing,
+        None if data.y is None else data.y[targets],
+        None if data.weight is None else data.weight[targets],
+        targets,
+        workspace,
+    )
+
+
+def partition_into_shards(lengths, sequences=None):
+    """Return the sequences of each shard, a list of arrays; all sequences by default.
+
+    Sequences of similar length share a shard, the longest come first.
+    """
+    sequences = np.arange(len(lengths)) if sequences is None else sequences
+    order = _longest_first(lengths, sequences)
+    lengths = lengths[order]
+    per_shard = np.clip(
+        SEQUENCES_PER_SHARD,
+        MIN_ROWS_PER_SHARD // lengths,
+        np.maximum(1, MAX_ROWS_PER_SHARD // lengths),
+    )
+    n_shards = ceil((1.0 / per_shard).sum() - 1e-9)
+    # An even number, so that two threads get the same number of shards.
+    n_shards += n_shards % 2 if n_shards > 1 else 0
+    # All shards get about the same number of rows, as threads wait for the largest. Cut the rows
+    # into equal parts; a sequence belongs to the part that contains its middle row, so that no
+    # shard deviates from the mean by more than one sequence.
+    middles = np.cumsum(lengths) - 0.5 * lengths
+    bounds = np.searchsorted(middles, lengths.sum() * np.arange(1, n_shards) / n_shards)
+    return [part for part in np.split(order, bounds) if len(part)]
+
+
+def _longest_first(lengths, sequences):
+    """Sort sequences by falling length, as the packed layout requires; ties keep their order."""
+    return sequences[np.argsort(-lengths[sequences], kind="stable")]

@@ -1,0 +1,1 @@
+"""What users pass, read into arrays or refused with a message that names the argument."""

@@ -1,0 +1,228 @@
+"""X in any layout, read into `Sequences`."""
+
+from dataclasses import dataclass, replace
+from numbers import Integral
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils import check_array
+from sklearn.utils.validation import validate_data
+
+from .arrays import as_array, as_numeric_array, depth, reading, refuse_mask
+from .long_tables import as_table, runs, split_off_id
+from .sequences import Sequences
+
+
+@dataclass(frozen=True)
+class WideTable:
+    """2-D X in which a row is a sequence: all features of its first step, then of its second.
+
+    Attributes
+    ----------
+    features_per_step : int
+    """
+
+    features_per_step: Integral
+
+    def read(self, estimator, X, reset):
+        """Read X into `Sequences`; the estimator gets or checks the names of its columns."""
+        X, features_per_step = _read_table(estimator, X, reset), self.features_per_step
+        S, n_columns = X.shape
+        if n_columns % features_per_step:
+            raise ValueError(
+                f"X has {n_columns} columns, which is not a multiple of {features_per_step=}."
+            )
+        n_steps = n_columns // features_per_step
+        rows = X.reshape(S * n_steps, features_per_step)
+        rows = rows.tocsr() if sparse.issparse(rows) else rows
+        return Sequences(rows, np.full(S, n_steps), "wide")
+
+
+@dataclass(frozen=True)
+class LongTable:
+    """2-D X in which a row is a time step.
+
+    Attributes
+    ----------
+    sequence_id : str, int or None
+        The column that tells sequences apart; with None there is one sequence.
+    """
+
+    sequence_id: str | Integral | None
+
+    def read(self, estimator, X, reset):
+        """Read X into `Sequences`; the estimator gets or checks the names of its columns."""
+        if self.sequence_id is None:
+            rows = _read_table(estimator, X, reset)
+            return Sequences(rows, np.array([rows.shape[0]]), "long")
+        X = as_table(X)
+        _check_columns(estimator, X, reset)
+        X, column = split_off_id(X, self.sequence_id)
+        rows = _read_rows(X)
+        lengths, ids = runs(column)
+        return Sequences(rows, lengths, "long", ids)
+
+
+def read_sequences(estimator, X, table, *, reset, n_features=None, allow_nan=False):
+    """Read X into `Sequences` and check it.
+
+    Parameters
+    ----------
+    estimator : estimator
+        With ``reset`` it gets ``n_features_in_``, ``feature_names_in_`` (of a table with column
+        names) and ``_fitted_on_table``; without, a table is checked against these.
+    X : array-like
+    table : WideTable or LongTable
+        What a 2-D X is.
+    reset : bool
+        True in `fit`.
+    n_features : int, optional
+        Number of features that each step must have.
+    allow_nan : bool, default=False
+        Whether to take NaN and infinity.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If X is none of the layouts, is empty, or holds values that are no finite numbers.
+    """
+    sequences = _read_layout(estimator, X, table, reset)
+    sequences = replace(sequences, rows=_canonical(sequences.rows))
+    if reset:
+        estimator._fitted_on_table = sequences.layout in ("wide", "long")
+        if not estimator._fitted_on_table:
+            estimator.n_features_in_ = sequences.n_features
+            vars(estimator).pop("feature_names_in_", None)
+    if not allow_nan:
+        _check_finite(sequences)
+    if n_features not in (None, sequences.n_features):
+        raise ValueError(
+            f"X has {sequences.n_features} features at each step, but fit saw {n_features}."
+        )
+    return sequences
+
+
+def _read_layout(estimator, X, table, reset):
+    if isinstance(X, list | tuple) or depth(X) == 1:
+        X = _as_ragged(X)
+    if not isinstance(X, list) and depth(X) <= 2:
+        return table.read(estimator, X, reset)
+    sequences = read_ragged(X) if isinstance(X, list) else read_3d(X)
+    return replace(sequences, rows=_read_rows(sequences.rows))
+
+
+def _as_ragged(X):
+    """Return a list of sequences; of numbers, or of equally long rows of a table, an array."""
+    depths = {depth(x) for x in X}
+    if depths == {0}:
+        return as_array(X, "X")
+    if depths == {1} and isinstance(X, list | tuple) and not any(map(sparse.issparse, X)):
+        if len({len(x) for x in X}) == 1:
+            return as_array(X, "X")
+    return list(X)
+
+
+def read_ragged(X):
+    """Read a list of arrays or sparse matrices of any dtype into `Sequences`."""
+    if not X:
+        raise ValueError("X holds no sequences. Pass at least one.")
+    parts = [_read_sequence(x, i) for i, x in enumerate(X)]
+    first = parts[0]
+    for i, part in enumerate(parts):
+        if _describe(part) != _describe(first):
+            raise ValueError(
+                f"sequence {i} of X has {_describe(part)}, but sequence 0 has {_describe(first)}."
+            )
+    lengths = np.array([part.shape[0] for part in parts])
+    if sparse.issparse(first):
+        return Sequences(sparse.csr_array(sparse.vstack(parts, format="csr")), lengths, "ragged")
+    with reading("X", "one array"):
+        return Sequences(np.concatenate(parts), lengths, "ragged")
+
+
+def _describe(part):
+    """Return in what all sequences must agree."""
+    kind = "sparse" if sparse.issparse(part) else "dense"
+    return f"{part.shape[1]} features, {kind}{' dates' if part.dtype.kind in 'mM' else ''}"
+
+
+def _read_sequence(x, i):
+    """Return one sequence of a ragged X as a 2-D array or sparse matrix."""
+    x = x if sparse.issparse(x) else as_array(x, f"sequence {i} of X")
+    if x.shape and x.shape[0] == 0:
+        raise no_steps(i)
+    if len(x.shape) != 2:
+        raise ValueError(
+            f"sequence {i} of X has shape {x.shape}, not (n_steps, n_features). If it has one "
+            "feature, use x.reshape(-1, 1)."
+        )
+    return x
+
+
+def no_steps(i):
+    """Return the error of an empty sequence i."""
+    return ValueError(f"sequence {i} of X has no steps. Leave it out.")
+
+
+def read_3d(X):
+    """Read an array (S, T, D) of any dtype into `Sequences`."""
+    if sparse.issparse(X):
+        raise TypeError("Sparse X must be a list of matrices (n_steps, n_features), or a table.")
+    refuse_mask(X, "X")
+    X = np.asarray(X)
+    if X.ndim > 3:
+        raise ValueError(
+            f"X has {X.ndim} dimensions. Pass three, (n_sequences, n_steps, n_features), or a list "
+            "of arrays (n_steps, n_features), or a table."
+        )
+    S, T, D = X.shape
+    if 0 in X.shape:
+        raise ValueError(f"X is empty: it has {S} sequences of {T} steps with {D} features.")
+    return Sequences(X.reshape(S * T, D), np.full(S, T), "3-D")
+
+
+def _read_table(estimator, X, reset):
+    rows = _read_rows(X)
+    _check_columns(estimator, X, reset)
+    return rows
+
+
+def _check_columns(estimator, X, reset):
+    """Set or check the number and the names of the columns of a table."""
+    if reset or estimator._fitted_on_table:
+        validate_data(estimator, X, reset=reset, skip_check_array=True)
+
+
+def _read_rows(rows):
+    """Return rows as a 2-D array or CSR matrix of float32 or float64."""
+    rows = as_numeric_array(rows, "X", accept_sparse="csr")
+    return check_array(rows, accept_sparse=True, ensure_all_finite=False, input_name="X")
+
+
+def _canonical(rows):
+    """Return rows in which equal CSR matrices have equal bits; the user's stay as they are."""
+    if sparse.issparse(rows) and not (rows.has_canonical_format and rows.data.all()):
+        rows = rows.copy()
+        rows.sum_duplicates()
+        rows.eliminate_zeros()
+    return rows
+
+
+def _check_finite(sequences):
+    rows = sequences.rows
+    values = rows.data if sparse.issparse(rows) else rows
+    is_finite = np.isfinite(values)
+    if is_finite.all():
+        return
+    first = int(np.argmin(is_finite))
+    if sparse.issparse(rows):
+        rows = rows.tocoo()
+        row, feature = rows.row[first], rows.col[first]
+    else:
+        row, feature = np.unravel_index(first, rows.shape)
+    kind = "NaN" if np.isnan(values.flat[first]) else "infinity"
+    remedy = "Fill it in (for instance with sklearn.impute.SimpleImputer) or leave it out."
+    if sequences.layout == "3-D":
+        remedy += " If it is padding, pass a list of arrays without it."
+    position = sequences.describe_position(row)
+    raise ValueError(f"X holds {kind} at {position}, feature {feature}. {remedy}")

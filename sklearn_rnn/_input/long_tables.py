@@ -1,0 +1,109 @@
+"""Long tables (a row is a step), and the column that tells their sequences apart."""
+
+from numbers import Integral
+
+import numpy as np
+from scipy import sparse
+
+from .._compat import safe_indexing
+from .arrays import as_array, depth, format_value, is_missing, refuse_mask
+
+
+def sequence_runs(X, sequence_id):
+    """Return the length and the id of each sequence of a long table, which is not checked."""
+    if depth(X) != 2:
+        raise ValueError(
+            "X must be a 2-D table. scikit-learn's own splitters keep the sequences of 3-D arrays "
+            "and lists whole."
+        )
+    column = split_off_id(as_table(X), sequence_id)[1]
+    if not len(column):
+        raise ValueError("X has no rows. Pass at least one.")
+    return runs(column)
+
+
+def as_table(X):
+    """Return X as it is, or nested lists as an array; refuse what is not 2-D."""
+    refuse_mask(X, "X")
+    X = X if hasattr(X, "shape") else as_array(X, "X")
+    X = X.tocsr() if sparse.issparse(X) else X  # of others not all have rows and columns
+    if len(X.shape) != 2:
+        raise ValueError("X is no 2D table. Reshape your data to rows with the same columns.")
+    return X
+
+
+def position_of_id(X, sequence_id):
+    """Return the position of the column of ids, or None if they are a level of the index."""
+    check_sequence_id(sequence_id)
+    if not isinstance(sequence_id, str):
+        if not -X.shape[1] <= sequence_id < X.shape[1]:
+            raise ValueError(f"sequence_id={sequence_id}, but X has only {X.shape[1]} columns.")
+        return sequence_id % X.shape[1]
+    if not hasattr(X, "columns"):
+        raise ValueError(
+            f"{sequence_id=} names a column, but X is an array. Pass a DataFrame or a position."
+        )
+    if sequence_id in getattr(getattr(X, "index", None), "names", ()):
+        return None
+    columns = list(X.columns)
+    if sequence_id not in columns:
+        names = format_value(columns)
+        raise ValueError(f"X has no column {sequence_id=}. Its columns are {names}.")
+    return columns.index(sequence_id)
+
+
+def check_sequence_id(sequence_id):
+    """Refuse all but a name or a position; True would be taken for 1."""
+    if isinstance(sequence_id, bool) or not isinstance(sequence_id, str | Integral):
+        raise TypeError(f"{sequence_id=} is neither the name nor the position of a column.")
+
+
+def split_off_id(X, sequence_id):
+    """Return the table without its column of ids, and that column."""
+    position = position_of_id(X, sequence_id)
+    if position is None:
+        return X, np.asarray(X.index.get_level_values(sequence_id))
+    others = [i for i in range(X.shape[1]) if i != position]
+    column = safe_indexing(X, [position], axis=1)
+    column = column.toarray() if sparse.issparse(column) else np.asarray(column)
+    return safe_indexing(X, others, axis=1), column.ravel()
+
+
+def insert_column(rows, position, column):
+    """Return the array or sparse matrix of rows with one more column."""
+    if sparse.issparse(rows) and column.dtype.kind not in "biuf":
+        raise TypeError("Sparse X and ids that are no numbers do not go into one table.")
+    if column.dtype.kind not in "biuf":
+        column = column.astype(object)  # not to make numbers into strings
+    parts = [rows[:, :position], column[:, None], rows[:, position:]]
+    if sparse.issparse(rows):
+        return sparse.hstack([sparse.csr_array(part) for part in parts], format="csr")
+    return np.concatenate(parts, axis=1)
+
+
+def runs(column, name="X"):
+    """Return the length and the id of each run of equal ids; ``name`` is for messages."""
+    try:
+        names, codes = np.unique(column, return_inverse=True)
+    except (TypeError, ValueError, ArithmeticError):
+        _check_present(column, name)
+        raise TypeError(f"The sequence ids of {name} must all be of one type that sorts.") from None
+    if is_missing(names[-1]):
+        _check_present(column, name)
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(codes)) + 1])
+    order = codes[starts]
+    if len(order) > len(names):
+        seen = set()
+        again = next(i for i, code in enumerate(order) if code in seen or seen.add(code))
+        raise ValueError(
+            f"The rows of sequence {format_value(names[order[again]])} are not contiguous: it "
+            f"comes again at row {starts[again]} of {name}. Sort the table by sequence and time, "
+            "and split it with SequenceKFold or train_test_split of sklearn_rnn.model_selection."
+        )
+    return np.diff(np.append(starts, len(codes))), names[order]
+
+
+def _check_present(column, name):
+    for row, value in enumerate(column):
+        if is_missing(value):
+            raise ValueError(f"The sequence id at row {row} of {name} is missing. Fill it in.")

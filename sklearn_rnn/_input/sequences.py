@@ -1,0 +1,123 @@
+"""The layout that every X is read into, and values that have an entry for each of its steps."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils import column_or_1d
+
+from .._compat import num_samples
+from .arrays import as_array, check_dense, concatenate, depth, format_value, object_array
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """S sequences with N steps of D features in all; positions in messages count from 0.
+
+    Attributes
+    ----------
+    rows : ndarray or csr_array of shape (N, D)
+        Steps, one sequence after the other.
+    lengths : ndarray of int, shape (S,)
+        Number of steps of each sequence.
+    layout : {"3-D", "ragged", "wide", "long"}
+        The layout in which the user passed them.
+    ids : ndarray of shape (S,) or None
+        The sequence ids of a long table.
+    name : str
+        The name of the argument in messages.
+    """
+
+    rows: np.ndarray | sparse.csr_array
+    lengths: np.ndarray
+    layout: str
+    ids: np.ndarray | None = None
+    name: str = "X"
+
+    @property
+    def n_sequences(self):
+        return len(self.lengths)
+
+    @property
+    def n_features(self):
+        return self.rows.shape[1]
+
+    def describe_position(self, row):
+        """Return where a row is, in the terms of the layout."""
+        ends = np.cumsum(self.lengths)
+        sequence = int(np.searchsorted(ends, row, side="right"))
+        step = int(row - (ends[sequence] - self.lengths[sequence]))
+        if self.layout == "long":
+            name = "" if self.ids is None else f", sequence {format_value(self.ids[sequence])}"
+            return f"row {row}{name}, step {step}"
+        return f"sequence {sequence}, step {step}"
+
+    def describe_target(self, i, per_step):
+        """Return where target i is: that of step i of all, or that of sequence i."""
+        return self.describe_position(i) if per_step else f"sequence {i}"
+
+    def split(self, values):
+        """Return values of all rows as an object array with those of each sequence."""
+        ends = np.cumsum(self.lengths)
+        return object_array([values[end - n : end] for n, end in zip(self.lengths, ends)])
+
+    def give_back(self, values):
+        """Return values for each row, (N, ...), in the layout in which the user passed X."""
+        if self.layout == "3-D":
+            return values.reshape(self.n_sequences, -1, *values.shape[1:])
+        return values if self.layout == "long" else self.split(values)
+
+
+def read_step_values(values, sequences, name):
+    """Read a value for each step, in any layout, as one flat array (N,).
+
+    Parameters
+    ----------
+    values : array-like
+        (N,) for a long table; else one array-like of shape (T_i,) for each sequence.
+    sequences : Sequences
+    name : str
+        The name of the argument in messages.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the values do not fit the sequences.
+    """
+    lengths = sequences.lengths
+    if sequences.layout == "long":
+        return read_1d(values, name, lengths.sum(), "row", sequences.name)
+    check_dense(values, name)
+    if depth(values) == 0:
+        given, of = format_value(values), sequences.name
+        raise ValueError(f"{name} must hold one array for each sequence of {of}, got {given}.")
+    if hasattr(values, "columns"):
+        values = np.asarray(values)
+    check_count(values, len(lengths), name, "sequence", sequences.name)
+    parts = [as_array(part, f"{name}[{i}]") for i, part in enumerate(values)]
+    for i, (part, length) in enumerate(zip(parts, lengths)):
+        if part.shape != (length,):
+            raise ValueError(
+                f"{name}[{i}] has shape {part.shape}, but sequence {i} of {sequences.name} has "
+                f"{length} steps."
+            )
+    return concatenate(parts, name)
+
+
+def read_1d(values, name, n, unit, of):
+    """Read one value for each of the n units (rows or sequences) of an argument, (n,)."""
+    if isinstance(values, list | tuple) and any(depth(value) > 0 for value in values):
+        raise ValueError(f"{name} must hold one value for each {unit} of {of}, not lists.")
+    if isinstance(values, list | tuple) or hasattr(values, "columns"):
+        values = as_array(values, name)
+    check_dense(values, name)
+    values = column_or_1d(values, warn=True)
+    check_count(values, n, name, unit, of)
+    return values
+
+
+def check_count(values, expected, name, unit, of):
+    """Refuse values that have not one entry for each unit of the argument `of`."""
+    given = num_samples(values)
+    if given != expected:
+        raise ValueError(f"{name} has {given} entries, but {of} has {expected} {unit}s.")

@@ -1,0 +1,41 @@
+"""Sample weights for each step or each sequence."""
+
+import numpy as np
+
+from .._compat import check_sample_weight
+from .arrays import as_numeric_array, check_dense, depth
+from .sequences import check_count, read_step_values
+
+
+def read_sequence_weight(sample_weight, sequences):
+    """Return a weight for each sequence, (S,)."""
+    return _read_weight(sample_weight, sequences.n_sequences, "sequence", sequences.name)
+
+
+def read_step_weight(sample_weight, sequences):
+    """Return a weight for each step, (N,), from one for each step or one for each sequence."""
+    check_dense(sample_weight, "sample_weight")
+    n_steps = int(sequences.lengths.sum())
+    if sequences.layout == "long" or sample_weight is None or depth(sample_weight) == 0:
+        return _read_weight(sample_weight, n_steps, "row", sequences.name)
+    if all(depth(part) == 0 for part in sample_weight):
+        return np.repeat(read_sequence_weight(sample_weight, sequences), sequences.lengths)
+    weight = read_step_values(sample_weight, sequences, "sample_weight")
+    return _read_weight(weight, n_steps, "step", sequences.name)
+
+
+def _read_weight(sample_weight, n, unit, of):
+    """Return one weight for each of n units; None is 1 for all."""
+    if sample_weight is None:
+        return np.ones(n)
+    weight = as_numeric_array(sample_weight, "sample_weight", dtype=np.float64)
+    weight = weight if weight.ndim else np.full(n, weight)
+    check_count(weight, n, "sample_weight", unit, of)
+    weight = check_sample_weight(weight, np.empty((n, 1)), ensure_non_negative=True)
+    with np.errstate(over="ignore"):
+        total = weight.sum()
+    if not np.isfinite(total):
+        raise ValueError("The sum of sample_weight is not finite. Scale it down.")
+    if not weight.any():
+        raise ValueError("sample_weight is zero everywhere.")
+    return weight

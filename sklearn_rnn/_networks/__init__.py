@@ -1,0 +1,1 @@
+"""Networks: from arrays to outputs and their derivatives. NumPy and SciPy only."""

@@ -1,0 +1,210 @@
+"""Patterns 1 and 2, the hidden units feed back: recurrent layers, pools and an output.
+
+In the names of parameters the digit is the layer, counted from 0.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .activations import ACTIVATIONS
+from .layers import ElmanLayer, Layer
+from .outputs import Output
+from .packing import Packing
+from .parameters import Role
+from .pooling import POOLS
+from .products import column_sums, cross_product, rows_times
+
+
+class _Cache(NamedTuple):
+    packing: Packing
+    layers: list  # the cache of each layer
+    pools: list  # the cache of each pool
+    features: np.ndarray  # what the output layer sees
+
+
+class _State(NamedTuple):
+    n_steps: int
+    layers: list  # the state of each layer
+    pools: list  # what each pool has gathered (n, H)
+
+
+class HiddenFeedback:
+    """Recurrent layers, each on the outputs of the one below, and an output layer.
+
+    Pattern 1 gives the logits z_t = h_t W_out + c at each step, pattern 2 the logits
+    z = pool(h_1..h_T) W_out + c for each sequence.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+    n_outputs : int
+        K.
+    output : Output
+    pooling : sequence of str
+        Keys of `POOLS`; empty for an output at each step.
+    n_directions : {1, 2}
+        With 2, the second half of each layer's units reads the sequence from its end.
+    """
+
+    independent_steps = False
+    feeds_labels_back = False
+    output_biases = {"W_out": "c"}
+
+    def __init__(self, layers, n_outputs, output: Output, pooling=(), n_directions=1):
+        self.layers: list[Layer] = list(layers)
+        self.output = output
+        self.n_outputs = n_outputs
+        self.pooling = tuple(pooling)
+        self.n_directions = n_directions
+        self.n_features = self.layers[0].n_inputs
+        n_features = self.layers[-1].n_outputs * max(len(self.pooling), 1)
+        self.shapes, self.roles = {}, {}
+        for i, layer in enumerate(self.layers):
+            self.shapes |= _numbered(layer.shapes, i)
+            self.roles |= _numbered(dict.fromkeys(layer.shapes, Role.HIDDEN), i)
+            self.roles |= _numbered(dict.fromkeys(layer.biases, Role.BIAS), i)
+        self.input_biases = {f"{W}0": f"{b}0" for W, b in self.layers[0].input_biases.items()}
+        self.roles |= dict.fromkeys(self.input_biases, Role.INPUT)
+        self.shapes |= {"W_out": (n_features, n_outputs), "c": (n_outputs,)} | output.shapes
+        self.roles |= {"W_out": Role.OUTPUT, "c": Role.BIAS}
+
+    def initial(self, rng, start):
+        p = {}
+        for i, layer in enumerate(self.layers):
+            p |= _numbered(layer.initial(rng, start), i)
+            start = start._replace(gain=1.0)  # what a layer puts out is of order one
+        return p | {name: np.zeros(self.shapes[name]) for name in self.shapes if name not in p}
+
+    def forward(self, p, shard):
+        H, layer_caches = shard.X, []
+        for i, layer in enumerate(self.layers):
+            H, cache = layer.forward(_of_layer(p, layer, i), H, shard.packing)
+            layer_caches.append(cache)
+        pool_caches = []
+        if self.pooling:
+            pools = [POOLS[name] for name in self.pooling]
+            pooled = [pool.forward(H, shard.packing, self.n_directions) for pool in pools]
+            pool_caches = [cache for _, cache in pooled]
+            H = np.hstack([Q for Q, _ in pooled])
+        return self.readout(p, H), _Cache(shard.packing, layer_caches, pool_caches, H)
+
+    def infer(self, p, shard):
+        return self.forward(p, shard)[0]
+
+    def vjp(self, p, cache, dZ):
+        gradients = self.readout_vjp(cache.features, dZ)
+        D = rows_times(dZ, p["W_out"].T.copy(), cache.packing.empty)
+        if cache.pools:
+            D = self._unpool(cache, D)
+        for i, layer in reversed(list(enumerate(self.layers))):
+            of_layer, D = layer.vjp(_of_layer(p, layer, i), cache.layers[i], D, needs_dX=i > 0)
+            gradients |= _numbered(of_layer, i)
+        return gradients
+
+    def jvp(self, p, cache, v):
+        dH = None
+        for i, layer in enumerate(self.layers):
+            p_i, v_i = _of_layer(p, layer, i), _of_layer(v, layer, i)
+            dH = layer.jvp(p_i, cache.layers[i], v_i, dH)
+        if cache.pools:
+            pools = zip(self.pooling, cache.pools)
+            dH = np.hstack([POOLS[name].jvp(pool_cache, dH) for name, pool_cache in pools])
+        dZ = rows_times(cache.features, v["W_out"])
+        dZ += v["c"]
+        dZ += rows_times(dH, p["W_out"])
+        return np.asfortranarray(dZ)
+
+    def readout(self, p, features):
+        """Return the logits Z (n, K) of the output layer from what it sees (n, H)."""
+        # columns contiguous: the loss reduces over few outputs and many rows
+        Z = np.asfortranarray(rows_times(features, p["W_out"]))
+        Z += p["c"]
+        return Z
+
+    def readout_vjp(self, features, dZ):
+        """Return the gradients in the output layer's parameters."""
+        return {"W_out": cross_product(features, dZ), "c": column_sums(dZ)}
+
+    def _unpool(self, cache, dQ):
+        """Spread dQ (S, H * number of pools) over the rows (N, H)."""
+        parts = np.split(dQ, len(self.pooling), axis=1)
+        dH = cache.packing.empty((cache.packing.n_rows, parts[0].shape[1]), dQ.dtype)
+        dH.fill(0)
+        for name, pool_cache, part in zip(self.pooling, cache.pools, parts):
+            POOLS[name].vjp(pool_cache, part, dH)
+        return dH
+
+    def begin(self, p, n):
+        states = [layer.begin(_of_layer(p, layer, i), n) for i, layer in enumerate(self.layers)]
+        shape, dtype = (n, self.layers[-1].n_outputs), p["c"].dtype
+        return _State(0, states, [POOLS[name].begin(shape, dtype) for name in self.pooling])
+
+    def step(self, p, state, X):
+        """Return the logits after one more step; with pools, as if the sequences ended there."""
+        layers, n_steps, H = [], state.n_steps + 1, X
+        for i, (layer, before) in enumerate(zip(self.layers, state.layers)):
+            H, now = layer.step(_of_layer(p, layer, i), before, H)
+            layers.append(now)
+        pools = [POOLS[name] for name in self.pooling]
+        gathered = [pool.update(before, H) for pool, before in zip(pools, state.pools)]
+        if pools:
+            parts = [pool.finish(part, n_steps) for pool, part in zip(pools, gathered)]
+            H = np.concatenate(parts, axis=1)
+        Z = H @ p["W_out"]
+        Z += p["c"]
+        return Z, _State(n_steps, layers, gathered)
+
+    def attributes(self, p):
+        layers = range(len(self.layers))
+        W_rec = [p[f"W_rec{i}"] for i in layers]
+        return {
+            "input_weights_": [p[f"W_in{i}"] for i in layers],
+            "recurrent_weights_": W_rec if self.n_directions == 2 else [W[0] for W in W_rec],
+            "hidden_biases_": [p[f"b{i}"] for i in layers],
+            "output_weights_": p["W_out"],
+            "output_biases_": p["c"],
+        }
+
+    def parameters(self, attributes: dict[str, Any]):
+        p = {"W_out": attributes["output_weights_"], "c": attributes["output_biases_"]}
+        for i in range(len(self.layers)):
+            W_rec = attributes["recurrent_weights_"][i]
+            p |= {
+                f"W_in{i}": attributes["input_weights_"][i],
+                f"W_rec{i}": W_rec.reshape(-1, *W_rec.shape[-2:]),
+                f"b{i}": attributes["hidden_biases_"][i],
+            }
+        return p
+
+
+def elman_network(n_features, sizes, n_outputs, output, activation, pooling=(), n_directions=1):
+    """Return patterns 1 and 2 with Elman layers of these sizes.
+
+    Parameters
+    ----------
+    n_features, n_outputs : int
+        D and K.
+    sizes : sequence of int
+        Units of each layer (of each direction).
+    output : Output
+    activation : str
+        A key of `ACTIVATIONS`.
+    pooling, n_directions
+        See `HiddenFeedback`.
+    """
+    layers = []
+    for n_units in sizes:
+        layers.append(ElmanLayer(n_features, n_units, ACTIVATIONS[activation], n_directions))
+        n_features = layers[-1].n_outputs
+    return HiddenFeedback(layers, n_outputs, output, pooling, n_directions)
+
+
+def _of_layer(p, layer, i):
+    """The parameters of layer i by the names that the layer gives them."""
+    return {name: p[f"{name}{i}"] for name in layer.shapes}
+
+
+def _numbered(named, i):
+    """The same values by the names that the network gives the parameters of layer i."""
+    return {f"{name}{i}": value for name, value in named.items()}

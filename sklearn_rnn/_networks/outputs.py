@@ -1,0 +1,111 @@
+"""Outputs: what stands on the logits. Predictions, loss, gradient and Hessian product.
+
+Formulas are for one row; n rows are summed. The weights of a shard are normalised (they sum to one
+over all data), with sample and class weights already multiplied.
+"""
+
+from typing import Protocol
+
+import numpy as np
+
+from .packing import Packing
+from .parameters import Parameters, Shapes
+
+
+class Output(Protocol):
+    """What a network asks of its output; Z and dZ are (n, K), packed rows or sequences.
+
+    A shard has ``y`` and ``weight`` for each row of Z, and its ``packing``. A pointwise output
+    looks at each row by itself; others (a chain of labels) may couple the rows of a sequence and
+    have parameters of their own.
+
+    Attributes
+    ----------
+    shapes : dict of str to tuple
+        Name and shape of the parameters that the output has of its own, none if it is pointwise.
+    standardises_targets : bool
+        Whether targets are brought to zero mean and unit variance for training.
+    """
+
+    shapes: Shapes
+    standardises_targets: bool
+
+    def loss_gradient(self, p: Parameters, Z, shard) -> tuple[float, np.ndarray, Parameters]:
+        """Return the weighted loss, its gradient in Z and those in the output's parameters."""
+
+    def hessp(self, p: Parameters, Z, shard, dZ, v: Parameters) -> tuple[np.ndarray, Parameters]:
+        """Return the weighted Hessian times (dZ, v), split like the gradient."""
+
+    def predict(self, p: Parameters, Z: np.ndarray, packing: Packing | None) -> np.ndarray:
+        """Return predictions: probabilities, or numbers."""
+
+
+class Softmax:
+    """Cross-entropy: l = -log softmax(z)_y, for a label y in 0..K-1."""
+
+    shapes: Shapes = {}
+    standardises_targets = False
+
+    def loss_gradient(self, p, Z, shard):
+        y, weight = shard.y, shard.weight
+        rows = np.arange(len(y))
+        Z = Z - Z.real.max(axis=1, keepdims=True)
+        z_y = Z[rows, y]
+        E = np.exp(Z, out=Z)
+        total = E.sum(axis=1)
+        # float64 for any Z: a line search compares sums that hardly differ
+        losses = (np.log(total) - z_y).astype(np.result_type(Z, np.float64))
+        dZ, weight_z = E, weight.astype(Z.real.dtype)
+        dZ *= (weight_z / total)[:, None]
+        dZ[rows, y] -= weight_z
+        return np.dot(losses, weight), dZ, {}
+
+    def hessp(self, p, Z, shard, dZ, v):
+        return softmax_product(softmax(Z), dZ) * shard.weight.astype(Z.real.dtype)[:, None], {}
+
+    def predict(self, p, Z, packing=None):
+        return softmax(Z)
+
+    def predict_log(self, p, Z, packing=None):
+        """Return the logarithm of the probabilities."""
+        return log_softmax(Z)
+
+
+class Squares:
+    """Squared error: l = ||z - y||^2 / 2, for targets y (K,)."""
+
+    shapes: Shapes = {}
+    standardises_targets = True
+
+    def loss_gradient(self, p, Z, shard):
+        R = Z - shard.y.astype(Z.real.dtype)
+        loss = 0.5 * np.dot((R * R).sum(axis=1, dtype=np.result_type(Z, np.float64)), shard.weight)
+        R *= shard.weight.astype(Z.real.dtype)[:, None]
+        return loss, R, {}
+
+    def hessp(self, p, Z, shard, dZ, v):
+        return dZ * shard.weight.astype(Z.real.dtype)[:, None], {}
+
+    def predict(self, p, Z, packing=None):
+        return Z
+
+
+def log_softmax(Z):
+    """Logarithm of the softmax over the last axis; large logits do not overflow."""
+    Z = Z - Z.real.max(axis=-1, keepdims=True)
+    Z -= np.log(np.exp(Z).sum(axis=-1, keepdims=True))
+    return Z
+
+
+def softmax(Z):
+    """Softmax over the last axis: positive, summing to one."""
+    E = np.exp(Z - Z.real.max(axis=-1, keepdims=True))
+    E /= E.sum(axis=-1, keepdims=True)
+    return E
+
+
+def softmax_product(output, V):
+    """The softmax's Jacobian, a symmetric matrix for each row of its output, times V."""
+    product = output * V
+    product -= output * product.sum(axis=-1, keepdims=True)
+    return product

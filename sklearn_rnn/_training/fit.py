@@ -1,0 +1,300 @@
+"""How a network is trained: on all data from new starts (`fit`), or on a batch (`fit_batch`)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._execution.shards import Data, LazyShard, Shard
+from .._execution.threads import shard_map
+from .._networks.network import Network
+from .._networks.parameters import Parameters, ravel, views
+from .deduplication import merge_duplicates
+from .minibatches import MinibatchObjective
+from .monitor import Monitor
+from .objective import Objective
+from .penalty import Penalty
+from .readout import fit_readout
+from .recipe import (
+    BATCH_ITERATIONS,
+    BATCH_MEMORY,
+    RESERVOIR,
+    choose_iterations,
+    choose_solver,
+    choose_start,
+)
+from .solvers import INTERRUPTED, minimise
+from .training_set import TrainingSet
+
+MAX_STRENGTH = 1e100  # of a penalty: beyond, where it may overflow, weights do not move anyway
+
+
+class Options(NamedTuple):
+    """The parameters of an estimator that concern training, by the same names."""
+
+    solver: str
+    alpha: float
+    max_iter: int | None
+    tol: float
+    n_iter_no_change: int
+    n_init: int
+    n_jobs: int | None
+    verbose: int
+
+
+@dataclass(frozen=True)
+class Validation:
+    """How sequences are held out, and how the network is scored on them.
+
+    Attributes
+    ----------
+    split : callable
+        ``split(sequences, rng)`` returns those to train on and those to hold out.
+    predict : callable
+        ``predict(network, p, shard)`` returns predictions for the targets of a shard.
+    score : callable
+        ``score(y, predictions, weight)`` returns a number; higher is better, -inf for predictions
+        that are not finite.
+    """
+
+    split: Callable
+    predict: Callable
+    score: Callable
+
+
+class Trained(NamedTuple):
+    """A trained network: its parameters, for data as they are, and how training went.
+
+    Attributes
+    ----------
+    p : dict of str to ndarray
+    seed : int
+        What the start was drawn from.
+    n_seen : float
+        Weight of all that was trained on, in the unit that `alpha` is divided by.
+    status : int
+        How the solver ended, see `solvers`.
+    loss : float
+        Penalised training loss at p.
+    loss_curve : list of float
+    validation_scores : list of float or None
+    """
+
+    p: Parameters
+    seed: int
+    n_seen: float
+    status: int
+    loss: float
+    loss_curve: list[float]
+    validation_scores: list[float] | None
+
+
+class _Run(NamedTuple):
+    """What the runs from all starts of one `fit` have in common."""
+
+    network: Network
+    data: TrainingSet
+    options: Options  # solver and max_iter are chosen
+    map: Callable
+    validate: Callable | None
+    after_iteration: Callable
+    before: Trained | None  # what a warm start goes on from
+    keep_interrupted: bool
+
+
+def fit(
+    network: Network,
+    data: Data,
+    options: Options,
+    rng: np.random.RandomState,
+    *,
+    validation: Validation | None = None,
+    before: Trained | None = None,
+    progress: Any,
+    keep_interrupted: bool = False,
+) -> Trained:
+    """Train a network from `n_init` random starts, or go on from ``before``; return the best.
+
+    Parameters
+    ----------
+    network : Network
+    data : Data
+    options : Options
+    rng : RandomState
+        Determines the starts, and the minibatches and sequences to hold out.
+    validation : Validation, optional
+        For early stopping.
+    before : Trained, optional
+        A warm start: one run, from its parameters; the penalty pulls to the start that it had.
+    progress : object
+        ``begin(max_iter)`` is called once, and ``iteration(p)`` after each iteration with a
+        function that returns the parameters so far; it returns whether to stop.
+    keep_interrupted : bool
+        Whether an interrupt after the first iteration ends training with the best weights so far,
+        instead of being raised.
+    """
+    members, weight = merge_duplicates(data, not network.feeds_labels_back)
+    data = replace(data, weight=weight)
+    held_out = None
+    if validation is not None:
+        members, held_out = validation.split(members, rng)
+    training_set = TrainingSet(data, members, network.output.standardises_targets)
+    solver = choose_solver(options.solver, len(members))
+    max_iter = choose_iterations(options.max_iter, solver, len(members))
+    options = options._replace(solver=solver, max_iter=max_iter)
+    seeds = [before.seed] if before else draw_seeds(rng, options.n_init)
+    progress.begin(max_iter * len(seeds))
+    with shard_map(options.n_jobs) as map_:
+        validate = None
+        if validation is not None:
+            shards = training_set.cut(held_out)
+            validate = partial(_validate, network, shards, training_set.dtype, validation, map_)
+        run = _Run(
+            network,
+            training_set,
+            options,
+            map_,
+            validate,
+            progress.iteration,
+            before,
+            keep_interrupted,
+        )
+        return _best_run(run, seeds, progress)
+
+
+def fit_batch(
+    network: Network,
+    data: Data,
+    options: Options,
+    rng: np.random.RandomState,
+    before: Trained | None,
+) -> Trained:
+    """Go on from ``before``, or from a start, with a few iterations on one batch of sequences."""
+    members, weight = merge_duplicates(data, not network.feeds_labels_back)
+    training_set = TrainingSet(
+        replace(data, weight=weight), members, network.output.standardises_targets
+    )
+    seed = before.seed if before else draw_seeds(rng, 1)[0]
+    start_kind, p = _start(network, training_set, seed)
+    if before:
+        p = training_set.scaling.unfold(network, before.p)
+    penalty = _penalty(network, training_set, start_kind, p, options.alpha)
+    n = n_seen(network, training_set)
+    if before:
+        penalty = penalty.holding(p, _strength(BATCH_MEMORY * before.n_seen, n))
+    solver = "trust-ncg" if options.solver == "trust-ncg" else "lbfgs"
+    monitor = Monitor(options.tol, options.n_iter_no_change, verbose=options.verbose)
+    w = ravel(p, network.shapes)
+    with shard_map(options.n_jobs) as map_:
+        objective = Objective(network, training_set.shards, penalty, map_)
+        if start_kind is RESERVOIR and not before:
+            w = fit_readout(objective, w, BATCH_ITERATIONS)
+        result = minimise(objective, w, solver, BATCH_ITERATIONS, monitor)
+    return Trained(
+        training_set.scaling.fold(network, views(monitor.w, network.shapes)),
+        seed,
+        n + (before.n_seen if before else 0.0),
+        result.status,
+        monitor.loss,
+        (before.loss_curve if before else []) + monitor.loss_curve,
+        None,
+    )
+
+
+def _best_run(run: _Run, seeds: list[int], progress) -> Trained:
+    """Train from each start; return the best outcome, of those before an interrupt."""
+    results, interrupted = [], False
+    for seed in seeds:
+        try:
+            results.append(_run(run, seed))
+        except KeyboardInterrupt:
+            if not (results and run.keep_interrupted):
+                raise
+            interrupted = True
+        interrupted |= results[-1][0].status == INTERRUPTED
+        if interrupted or progress.stopped:
+            break
+    best, _ = max(results, key=lambda result: result[1])
+    return best._replace(status=INTERRUPTED) if interrupted else best
+
+
+def _run(run: _Run, seed: int) -> tuple[Trained, float]:
+    """Train from one start; return the outcome and its merit."""
+    network, data, options = run.network, run.data, run.options
+    start_kind, start = _start(network, data, seed)
+    penalty = _penalty(network, data, start_kind, start, options.alpha)
+    w = ravel(start, network.shapes)
+    if run.before:
+        w = ravel(data.scaling.unfold(network, run.before.p), network.shapes)
+
+    def parameters(w):
+        return data.scaling.fold(network, views(w, network.shapes))
+
+    # Adam's loss may rise before its falling step size lets it settle, so it runs to the end
+    runs_to_the_end = options.solver == "adam" and run.validate is None
+    patience = np.inf if runs_to_the_end else options.n_iter_no_change
+    monitor = Monitor(
+        options.tol,
+        patience,
+        run.validate,
+        options.verbose,
+        lambda w: run.after_iteration(lambda: parameters(w)),
+    )
+    if options.solver == "adam":
+        objective = MinibatchObjective(network, data, penalty, seed)
+    else:
+        objective = Objective(network, data.shards, penalty, run.map)
+        if start_kind is RESERVOIR and not run.before:
+            w = fit_readout(objective, w, options.max_iter)
+    result = minimise(objective, w, options.solver, options.max_iter, monitor, run.keep_interrupted)
+    if monitor.w is None:
+        monitor.w, monitor.loss = result.x, result.fun
+    trained = Trained(
+        parameters(monitor.w),
+        seed,
+        n_seen(network, data),
+        result.status,
+        monitor.loss,
+        monitor.loss_curve,
+        monitor.validation_scores if run.validate else None,
+    )
+    return trained, monitor.merit
+
+
+def _start(network, data, seed):
+    """What kind of start, and the parameters there."""
+    kind = choose_start(data.per_step, network.independent_steps, data.is_sparse)
+    p = network.initial(np.random.RandomState(seed), kind)
+    return kind, data.scaling.without_constants(network, p)
+
+
+def _penalty(network, data, kind, p, alpha):
+    alpha = _strength(alpha, n_seen(network, data))
+    return Penalty.around_start(network, p, alpha, kind.stiffness, data.is_sparse)
+
+
+def _strength(alpha, n):
+    return min(float(alpha) / float(n), MAX_STRENGTH)
+
+
+def n_seen(network: Network, data: TrainingSet) -> float:
+    """Return the weight that `alpha` is divided by: of sequences, or of independent steps."""
+    return data.target_weight if network.independent_steps else data.sequence_weight
+
+
+def draw_seeds(rng, n):
+    """Return n seeds, from each of which a start is drawn."""
+    return rng.randint(2**31, size=n).tolist()
+
+
+def _validate(network, shards: list[Shard | LazyShard], dtype, validation, map_, w):
+    """Return the score on held-out shards."""
+    p = views(w.astype(dtype, copy=False), network.shapes)
+
+    def outcome(shard):
+        shard = shard.load()
+        return shard.y, validation.predict(network, p, shard), shard.weight
+
+    return validation.score(*map(np.concatenate, zip(*map_(outcome, shards))))

@@ -1,0 +1,103 @@
+"""What training minimises: the penalised mean loss, as a function of one flat vector."""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
+
+import numpy as np
+
+from .._execution.shards import LazyShard, Shard
+from .._networks.network import IGNORE_OVERFLOW, Network
+from .._networks.parameters import Parameters, ravel, views
+from .penalty import Penalty
+
+
+class Objective:
+    """g(w) = sum_n weight_n l(y_n, z_n(w)) + penalty(w).
+
+    Stateless in w: every method is a function of its arguments alone. Symbols: P parameters.
+
+    Parameters
+    ----------
+    network : Network
+    shards : list of Shard or LazyShard
+        With targets and weights, the weights summing to one.
+    penalty : Penalty
+    map : callable
+        Maps a function over the shards, in their order.
+
+    Attributes
+    ----------
+    dtype
+        The data's precision, in which all but the sums over shards is computed.
+    """
+
+    def __init__(
+        self, network: Network, shards: list[Shard | LazyShard], penalty: Penalty, map=map
+    ):
+        self.network = network
+        self.shards = shards
+        self.penalty = penalty
+        self.map = map
+        self.dtype = shards[0].load().X.dtype
+
+    def parameters(self, w):
+        """Return named views into w, or into a copy in the data's precision."""
+        w = w if np.iscomplexobj(w) else w.astype(self.dtype, copy=False)
+        return views(w, self.network.shapes)
+
+    def loss_gradient(self, w: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return the objective and its gradient at w (P,): a number and an array of shape (P,).
+
+        They are not finite where the network overflows, which the caller has to test.
+        """
+        value, gradient = self.penalty.loss_gradient(w)
+        part = partial(shard_loss_gradient, self.network, self.parameters(w))
+        for shard_loss, shard_gradient in self.map(part, self.shards):
+            value += shard_loss
+            gradient += shard_gradient
+        return value, gradient
+
+    def gauss_newton(self, w: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+        """Return the Gauss-Newton matrix at w, J' H J + penalty, as a function ``product(v)``.
+
+        J is the Jacobian of the logits, H the Hessian of the loss with respect to them: positive
+        semidefinite, since the losses are convex in the logits (Schraudolph 2002, sec. 3; Martens
+        2010, sec. 4.2).
+        """
+        network, p = self.network, self.parameters(w)
+        linearised = list(self.map(partial(_linearise, network, p), self.shards))
+
+        def product(v):
+            total = self.penalty.product(v)
+            part = partial(_shard_product, network, p, self.parameters(v))
+            for shard_product in self.map(part, *zip(*linearised)):
+                total += shard_product
+            return total
+
+        return product
+
+
+@IGNORE_OVERFLOW
+def shard_loss_gradient(network: Network, p: Parameters, shard: Shard | LazyShard):
+    """Return the loss of one shard and its gradient (P,)."""
+    shard = shard.load()
+    with shard.workspace or nullcontext():
+        Z, cache = network.forward(p, shard)
+        value, dZ, gradients = network.output.loss_gradient(p, Z, shard)
+        return value, ravel(network.vjp(p, cache, dZ) | gradients, network.shapes)
+
+
+@IGNORE_OVERFLOW
+def _linearise(network, p, shard):
+    # outside of the workspace, since the caches of all shards are kept
+    shard = shard.load()
+    return shard, *network.forward(p, shard)
+
+
+@IGNORE_OVERFLOW
+def _shard_product(network, p, v, shard, Z, cache):
+    with shard.workspace or nullcontext():
+        dZ = network.jvp(p, cache, v)
+        HdZ, gradients = network.output.hessp(p, Z, shard, dZ, v)
+        return ravel(network.vjp(p, cache, HdZ) | gradients, network.shapes)

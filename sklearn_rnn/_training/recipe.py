@@ -1,0 +1,85 @@
+"""The tuned numbers of training, each with what chose it, and the choices that follow from them.
+
+Numbers that are tuned to the machine instead (sizes of shards, pieces of products and of decoding)
+stand where they are used: `_execution.shards`, `_networks.products`, `_networks.chains`.
+"""
+
+from typing import NamedTuple
+
+
+class Start(NamedTuple):
+    """How large the initial weights are, and how firmly the penalty holds the weights to them.
+
+    Attributes
+    ----------
+    gain : float
+        Standard deviation of the first layer's preactivations, for features of unit variance.
+    radius : float
+        Spectral radius of W_rec, and standard deviation of W_fb.
+    stiffness : float
+        Penalty of the hidden weights (towards the start) over that of the output weights (towards
+        zero).
+    """
+
+    gain: float
+    radius: float
+    stiffness: float
+
+
+# Chosen by cross-validation on the training parts of ten sets; within a factor of three of each
+# number little changes (benchmarks/README.md, ablation).
+# Rich dynamics that forget slowly, for which an output layer is fitted first (Jaeger 2001;
+# Lukosevicius 2012).
+RESERVOIR = Start(gain=1.0, radius=0.9, stiffness=30.0)
+# Near zero, where features are learnt instead of drawn (Chizat, Oyallon, Bach 2019).
+SMALL = Start(gain=0.1, radius=0.1, stiffness=100.0)
+# The same for output feedback, where the penalty counts every step.
+FEEDBACK = SMALL._replace(stiffness=3.0)
+
+# From this many sequences on, Adam takes less time than methods that read all of them for one step
+# (benchmarks/sets.py, times to equal scores).
+MANY_SEQUENCES = 2000
+# Iterations of the other solvers at most: no set of benchmarks/quality.py reaches it.
+MAX_ITERATIONS = 1000
+# Adam needs as many minibatches for a large set as for a small one, but should see every sequence
+# at least a few times (benchmarks/epochs.py).
+ADAM_SEQUENCES, ADAM_MIN_EPOCHS = 64_000, 5
+# Sequences of a minibatch. By cross-validation 32 do as well at the same cost, 64 worse.
+MINIBATCH_SEQUENCES = 16
+# Adam, chosen once by cross-validation on the training parts of five sets (benchmarks/README.md). A
+# short memory of the squares (0.95 instead of 0.999) suits rare features, whose gradients change.
+ADAM_STEP_SIZE, ADAM_BETA_1, ADAM_BETA_2, ADAM_EPSILON = 0.01, 0.9, 0.95, 1e-8
+# Pairs of steps and gradients that L-BFGS keeps; 8 to 50 differ by noise.
+LBFGS_PAIRS = 20
+# `partial_fit`: iterations on a batch, and how strongly each sequence seen before (with output
+# feedback: each step) holds all weights to their present values. By 3 folds of the Japanese vowels'
+# training part, in batches of 30: .951 to .955 for a memory of .03 to .1, .941 at .3.
+BATCH_ITERATIONS = 20
+BATCH_MEMORY = 0.1
+
+
+def choose_solver(solver, n_sequences):
+    """Return what "auto" stands for."""
+    if solver != "auto":
+        return solver
+    return "adam" if n_sequences >= MANY_SEQUENCES else "lbfgs"
+
+
+def choose_iterations(max_iter, solver, n_sequences):
+    """Return what max_iter=None stands for."""
+    if max_iter is not None:
+        return max_iter
+    if solver == "adam":
+        return max(ADAM_MIN_EPOCHS, round(ADAM_SEQUENCES / n_sequences))
+    return MAX_ITERATIONS
+
+
+def choose_start(per_step, independent_steps, sparse_input):
+    """Return where training starts.
+
+    A label of a whole sequence depends on what the dynamics make of dense input: there a reservoir
+    is a good start. Labels of steps, and rare features, are better learnt from near zero.
+    """
+    if independent_steps:
+        return FEEDBACK
+    return SMALL if per_step or sparse_input else RESERVOIR

@@ -1,0 +1,142 @@
+"""Recurrent layers by themselves: derivatives, also in X, and step by step."""
+
+import numpy as np
+import pytest
+from derivatives import LENGTHS, D, H, along, assert_close
+from gru import GRULayer
+from numpy.testing import assert_array_equal
+from scipy import sparse
+
+from sklearn_rnn._execution.workspace import Workspace
+from sklearn_rnn._networks.activations import ACTIVATIONS
+from sklearn_rnn._networks.layers import ElmanLayer
+from sklearn_rnn._networks.packing import Packing
+from sklearn_rnn._networks.parameters import ravel, size, views
+from sklearn_rnn._training.recipe import RESERVOIR
+
+LAYERS = {
+    f"{activation}-{n_directions}": ElmanLayer(D, H, ACTIVATIONS[activation], n_directions)
+    for activation in ACTIVATIONS
+    for n_directions in (1, 2)
+} | {"gru": GRULayer(D, H)}
+PACKING = Packing(np.sort(LENGTHS)[::-1])
+
+parametrize_layers = pytest.mark.parametrize("name", LAYERS)
+
+
+def problem(name, rng, csr=False):
+    """A layer, parameters and packed rows."""
+    layer = LAYERS[name]
+    w = ravel(layer.initial(np.random.RandomState(0), RESERVOIR), layer.shapes)
+    w += 0.3 * rng.standard_normal(len(w))
+    X = rng.standard_normal((PACKING.n_rows, D))
+    X[rng.random(X.shape) < 0.3] = 0.0
+    return layer, w, sparse.csr_array(X) if csr else X
+
+
+def check_derivatives(layer, forward, w, X, dX, rng):
+    """Compare jvp with a complex step, and vjp with jvp."""
+    p, shapes = views(w, layer.shapes), layer.shapes
+    _, cache = layer.forward(p, X, PACKING)
+    for v in rng.standard_normal((3, len(w))):
+        dH = layer.jvp(p, cache, views(v, shapes), dX)
+        assert_close(dH, forward(v))
+        R = rng.standard_normal(dH.shape)
+        gradients, gradient_X = layer.vjp(p, cache, R.copy(), dX is not None)
+        product = ravel(gradients, shapes) @ v
+        if dX is None:
+            assert gradient_X is None
+        else:
+            product += np.vdot(gradient_X, dX)
+        assert product == pytest.approx(np.vdot(R, dH), rel=1e-10, abs=1e-10)
+
+
+@pytest.mark.parametrize("csr", [False, True])
+@parametrize_layers
+def test_derivatives_in_the_parameters(name, csr, rng):
+    layer, w, X = problem(name, rng, csr)
+
+    def states(w):
+        return layer.forward(views(w, layer.shapes), X, PACKING)[0]
+
+    check_derivatives(layer, lambda v: along(states, w, v), w, X, None, rng)
+
+
+@parametrize_layers
+def test_derivatives_in_the_inputs(name, rng):
+    layer, w, X = problem(name, rng)
+    dX, step = rng.standard_normal(X.shape), 1e-30
+
+    def tangent(v):
+        p = views(w + 1j * step * v, layer.shapes)
+        return layer.forward(p, X + 1j * step * dX, PACKING)[0].imag / step
+
+    check_derivatives(layer, tangent, w, X, dX, rng)
+
+
+@parametrize_layers
+def test_gradient_in_the_inputs(name, rng):
+    """Entry by entry: ``needs_dX`` gives the gradient in X, and changes no other result."""
+    layer, w, X = problem(name, rng)
+    p = views(w, layer.shapes)
+    H, cache = layer.forward(p, X, PACKING)
+    R = rng.standard_normal(H.shape)
+    gradients, dX = layer.vjp(p, cache, R.copy(), True)
+    expected = np.empty_like(X)
+    for i in np.ndindex(X.shape):
+        shifted = X.astype(complex)
+        shifted[i] += 1e-30j
+        expected[i] = np.vdot(R, layer.forward(p, shifted, PACKING)[0].imag) / 1e-30
+    assert_close(dX, expected)
+    others, nothing = layer.vjp(p, cache, R.copy(), False)
+    assert nothing is None
+    for key, gradient in others.items():
+        assert_array_equal(gradients[key], gradient)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", [name for name in LAYERS if not name.endswith("-2")])
+def test_steps_against_whole_sequences(name, dtype, rng):
+    layer, w, X = problem(name, rng)
+    p, X = views(w.astype(dtype), layer.shapes), X.astype(dtype)
+    H, _ = layer.forward(p, X, PACKING)
+    assert H.shape == (len(X), layer.n_outputs) and H.dtype == dtype
+    state = layer.begin(p, PACKING.n_sequences)
+    for now, _, _ in PACKING.steps:
+        n = now.stop - now.start  # sequences that still run are the first
+        given, before = X[now].copy(), state[:n].copy()
+        outputs, after = layer.step(p, state[:n], X[now])
+        assert_array_equal(X[now], given)
+        assert_array_equal(state[:n], before)
+        state = after
+        assert outputs.dtype == dtype
+        assert_close(outputs, H[now], 1e-12 if dtype == np.float64 else 1e-5)
+
+
+@parametrize_layers
+def test_workspace_changes_no_result(name, rng):
+    layer, w, X = problem(name, rng)
+    p = views(w, layer.shapes)
+    workspace = Workspace()
+    packing = Packing(PACKING.lengths, workspace.empty)
+    H, cache = layer.forward(p, X, PACKING)
+    gradients, dX = layer.vjp(p, cache, np.ones_like(H), True)
+    for _ in range(3):
+        with workspace:
+            H_there, cache_there = layer.forward(p, X, packing)
+            assert_array_equal(H_there, H)
+            gradients_there, dX_there = layer.vjp(p, cache_there, np.ones_like(H), True)
+            assert_array_equal(dX_there, dX)
+            for key, gradient in gradients.items():
+                assert_array_equal(gradients_there[key], gradient)
+
+
+@parametrize_layers
+def test_description_of_the_parameters(name, seed):
+    layer = LAYERS[name]
+    p, again = (layer.initial(np.random.RandomState(seed), RESERVOIR) for _ in range(2))
+    assert {key: value.shape for key, value in p.items()} == layer.shapes
+    assert_array_equal(ravel(p, layer.shapes), ravel(again, layer.shapes))
+    assert size(layer.shapes) == sum(value.size for value in p.values())
+    assert {*layer.input_biases, *layer.input_biases.values(), *layer.biases} <= p.keys()
+    assert layer.n_inputs == D
