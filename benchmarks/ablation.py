@@ -28,7 +28,6 @@ from sklearn_rnn._training import adam, fit, minibatches
 from sklearn_rnn._training.monitor import Monitor
 from sklearn_rnn._training.penalty import Penalty
 from sklearn_rnn._training.recipe import RESERVOIR, SMALL, choose_solver, choose_start
-from sklearn_rnn._training.training_set import TrainingSet
 
 SETS = ["japanese_vowels", "gun_point", "ocr_letters", "protein_ss", "atis", "pendigits"]
 
@@ -50,14 +49,6 @@ def shrink_to_zero(*arguments):
 
 def leave_readout(objective, w, max_iter):
     return w
-
-
-class SwappedCounts(TrainingSet):
-    """The penalty counts steps where it counted sequences, and sequences where it counted steps."""
-
-    def __init__(self, *arguments):
-        super().__init__(*arguments)
-        self.sequence_weight, self.target_weight = self.target_weight, self.sequence_weight
 
 
 class AbsoluteTolerance(Monitor):
@@ -92,8 +83,8 @@ class Recipe(NamedTuple):
 def recipe_of(estimator, benchmark):
     per_step = isinstance(benchmark.y_train, list)
     feeds_back = isinstance(estimator, OutputFeedbackTagger)
-    start = choose_start(per_step, feeds_back, sparse.issparse(benchmark.X_train[0]))
-    return Recipe(per_step, start, choose_solver("auto", len(benchmark.X_train)))
+    start = choose_start(per_step, not feeds_back, sparse.issparse(benchmark.X_train[0]))
+    return Recipe(per_step, start, choose_solver("auto", len(benchmark.X_train), 0, False))
 
 
 class Change(NamedTuple):
@@ -149,11 +140,6 @@ CHANGES = [
     Change("output layer not fitted first", readout_first, (fit, "fit_readout", leave_readout)),
     Change("penalty: stiffness 1", always, (Penalty, "around_start", penalise_all_alike)),
     Change("penalty: around zero", always, (Penalty, "around_start", shrink_to_zero)),
-    Change(
-        "penalty: counts the other of steps and sequences",
-        lambda recipe: recipe.per_step,
-        (fit, "TrainingSet", SwappedCounts),
-    ),
     Change(
         "tol: 1e-4, absolute",
         always,

@@ -434,7 +434,7 @@ EXEMPT = {
         FOR_FLAT_LABELS,
         Exempt(lambda case: case.layout == "ragged", "makes one array of X"),
         Exempt(
-            is_long,
+            lambda case: is_long(case) and isinstance(case.estimator, OutputFeedbackTagger),
             "with `alpha` divided by the number of sequences: the weights that AdaBoost gives sum "
             "to 1, and the penalty is divided by their sum",
             boosting_with_smaller_alpha,

@@ -1,5 +1,7 @@
 """The estimator for each set of `sets.py`: default parameters but for what is named here."""
 
+from sets import GENERATED
+
 from sklearn_rnn import OutputFeedbackTagger, SequenceClassifier, SequenceTagger
 
 MODELS = {
@@ -15,4 +17,12 @@ MODELS = {
     "italy_power": SequenceClassifier((64,)),
     "digits8x8": SequenceClassifier((64,), bidirectional=True),
     "names18": SequenceClassifier((100,)),
-}
+    "ud_af_afribooms": SequenceTagger((100,), bidirectional=True),
+    "occupancy": SequenceTagger(),
+    "occupancy, no light or time": SequenceTagger(),
+    "beef": SequenceClassifier(),
+    "coffee": SequenceClassifier(),
+    "chinatown": SequenceClassifier(),
+    "pickup_gesture": SequenceClassifier(),
+    "acsf1": SequenceClassifier(),
+} | {name: SequenceTagger() for name in GENERATED}

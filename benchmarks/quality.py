@@ -253,7 +253,7 @@ def row(name, results, n_seeds):
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder of the sets")
-    parser.add_argument("--sets", nargs="+", choices=MODELS, default=list(MODELS), metavar="SET")
+    parser.add_argument("--sets", nargs="+", choices=EPOCHS, default=list(EPOCHS), metavar="SET")
     parser.add_argument("--seeds", type=int, default=5, help="how many")
     parser.add_argument(
         "--settings", type=Path, help="JSON file of tuned settings; sets not in it are added"

@@ -7,6 +7,7 @@
 A folder holds one ``<name>/<name>.npz`` a set: the rows of all sequences one after the other, their
 `lengths`, and the `split` of each sequence (0 train, 1 development, 2 test). What counts as a
 feature (words, affixes, n-grams) is settled by the training part alone. All input is float32.
+The sets of `GENERATED` come with the package and need no folder.
 """
 
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer
 
+from sklearn_rnn.datasets import load_japanese_vowels, make_conversations
 from sklearn_rnn.metrics import span_f1_score
 
 
@@ -29,10 +31,13 @@ class Benchmark(NamedTuple):
     metric: object
 
 
-def load(name, folder):
-    """The benchmark of that name."""
+def load(name, folder=None, **changes):
+    """Return the benchmark of that name, with changes to the options of its pipeline."""
+    if name in GENERATED:
+        make, options = GENERATED[name]
+        return make(**(options | changes))
     pipeline, options = SETS[name]
-    return pipeline(read(name.partition(",")[0], folder), **options)
+    return pipeline(read(name.partition(",")[0], folder), **(options | changes))
 
 
 def read(name, folder):
@@ -90,9 +95,9 @@ def character_grams(raw, order, train):
     return split(rows, raw, train, accuracy)
 
 
-def numbers(raw, train):
-    """Measured values as they are."""
-    return split(raw["X"].astype(np.float32), raw, train, accuracy)
+def numbers(raw, train, columns=slice(None)):
+    """Measured values as they are, of all columns or of those given."""
+    return split(raw["X"][:, columns].astype(np.float32), raw, train, accuracy)
 
 
 def pixels(raw, train, test_fold=None):
@@ -105,11 +110,42 @@ def pixels(raw, train, test_fold=None):
     return split(sparse.csr_array(raw["X"].astype(np.float32)), raw, train, accuracy)
 
 
+def strung_conversations(n_sequences):
+    """150 conversations to train on, 150 of other utterances to test, each strung into sequences.
+
+    The steps are the same for every number of sequences; only the cuts differ.
+    """
+    train = make_conversations(150, subset="train", random_state=0)
+    test = make_conversations(150, subset="test", random_state=1)
+    return Benchmark(*strung(*train, n_sequences), *strung(*test, n_sequences), accuracy)
+
+
+def strung_vowels(n_sequences):
+    """The utterances of japanese_vowels, shuffled and strung into sequences; who speaks, per step.
+
+    Training has 270 utterances, test 370. The speaker changes about every 16 steps.
+    """
+    parts = []
+    for subset, seed in ("train", 0), ("test", 1):
+        X, speaker = load_japanese_vowels(subset=subset, return_X_y=True)
+        order = np.random.default_rng(seed).permutation(len(X))
+        y = [np.full(len(X[i]), speaker[i]) for i in order]
+        parts += strung([X[i] for i in order], y, n_sequences)
+    return Benchmark(*parts, accuracy)
+
+
+# Temperature, humidity, CO2 and humidity ratio: without Light, which nearly is the label, and
+# without the time of day.
+INDIRECT = [0, 1, 3, 4]
+
 SETS = {
     "atis": (windowed_words, {"width": 2, "train": (0, 1)}),
     "conll2000": (windowed_words, {"width": 2, "train": (0, 1), "pos": True}),
     "ud_en_ewt": (word_shapes, {"width": 1, "train": (0,)}),
     "protein_ss": (windowed_symbols, {"width": 6, "train": (0,)}),
+    "ud_af_afribooms": (word_shapes, {"width": 1, "train": (0,)}),
+    "occupancy": (numbers, {"train": (0,)}),
+    "occupancy, no light or time": (numbers, {"train": (0,), "columns": INDIRECT}),
     "ocr_letters": (pixels, {"train": (0,)}),
     "ocr_letters, 9 folds": (pixels, {"train": (0,), "test_fold": 0}),
     "japanese_vowels": (numbers, {"train": (0,)}),
@@ -118,7 +154,19 @@ SETS = {
     "basic_motions": (numbers, {"train": (0,)}),
     "italy_power": (numbers, {"train": (0,)}),
     "digits8x8": (numbers, {"train": (0,)}),
+    "beef": (numbers, {"train": (0,)}),
+    "coffee": (numbers, {"train": (0,)}),
+    "chinatown": (numbers, {"train": (0,)}),
+    "pickup_gesture": (numbers, {"train": (0,)}),
+    "acsf1": (numbers, {"train": (0,)}),
     "names18": (character_grams, {"order": 3, "train": (0,)}),
+}
+
+# The number in a name is that of the training sequences.
+GENERATED = {
+    f"{name}, {n}": (make, {"n_sequences": n})
+    for name, make in (("conversations", strung_conversations), ("vowels", strung_vowels))
+    for n in (1, 3, 10, 100)
 }
 
 
@@ -149,6 +197,13 @@ def occurring(rows, raw, train, at_least=1):
     in_training = np.repeat(np.isin(raw["split"], train), raw["lengths"])
     counts = rows[np.flatnonzero(in_training)].astype(bool).sum(axis=0)
     return sparse.csr_array(rows[:, np.flatnonzero(np.ravel(counts) >= at_least)])
+
+
+def strung(X, y, n_sequences):
+    """Lists of so many sequences, each of about as many whole items of X and y in their order."""
+    cuts = np.array_split(np.arange(len(X)), n_sequences)
+    X = [np.concatenate([X[i] for i in cut]).astype(np.float32) for cut in cuts]
+    return X, [np.concatenate([y[i] for i in cut]) for cut in cuts]
 
 
 def suffixes(text):

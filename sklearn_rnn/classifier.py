@@ -47,14 +47,14 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
         features of the first step, then all of the second, and so on.
     solver : {"auto", "lbfgs", "adam", "trust-ncg"}, default="auto"
         Method of :func:`scipy.optimize.minimize`. "auto" is "adam" from 2,000 distinct sequences
-        on, else "lbfgs".
+        on (pieces of long ones count), with sparse X and 100,000 weights from 100 on, else "lbfgs".
 
         - "lbfgs" is a quasi-Newton method, which looks at all sequences for every step.
         - "adam" (Kingma & Ba 2015) goes through minibatches of 16 whole sequences. There is no
           learning rate to choose: the step size is the same for all data and falls linearly to zero
           over `max_iter` epochs. The loss that it reports is the mean over an epoch.
-        - "trust-ncg" is a Newton method with Gauss-Newton products: dearer iterations, for hard
-          optimisation such as long lags.
+        - "trust-ncg" is a Newton method with Gauss-Newton products: more expensive iterations;
+          useful for long time lags.
     alpha : float, default=0.1
         L2 penalty of the weights (not the biases), divided by the sum of the sample weights. It
         pulls the output layer to zero and, 30 times as strongly, the hidden weights to where
@@ -63,7 +63,7 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
     max_iter : int, default=None
         Iterations of the solver at most, each of which sees all sequences about once ("trust-ncg":
         several times). None is 1,000, and for "adam" as many epochs as make about 64,000 sequences,
-        at least 5.
+        at least 5 (16,000, at least 12, with sparse X and fewer than 2,000 sequences).
     tol : float, default=3e-3
         Training has converged when for `n_iter_no_change` iterations in a row the loss has not
         fallen by the share `tol` of itself, or the validation score not risen by `tol`. "adam"

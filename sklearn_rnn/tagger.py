@@ -1,9 +1,10 @@
 """Pattern 1: hidden units recurrent, an output at every time step."""
 
+from ._compat import StrOptions
 from ._estimators.base import RecurrentEstimator, read_fitted
 from ._estimators.model import binary_margin
 from ._estimators.tagging import TaggerMixin
-from ._input.constraints import layer_sizes
+from ._input.constraints import COUNT, layer_sizes
 from ._networks.hidden_feedback import elman_network
 from ._networks.network import infer_logits
 from ._networks.outputs import Softmax
@@ -18,12 +19,14 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
     .. math::
 
         h_t = f(x_t W_{in} + h_{t-1} W_{rec} + b), \qquad
-        o_t = \operatorname{softmax}(h_t W_{out} + c), \qquad h_0 = 0.
+        o_t = \operatorname{softmax}(h_t W_{out} + x_t W_{dir} + c), \qquad h_0 = 0.
 
-    Training minimises the mean cross-entropy over all steps plus an L2 penalty, by L-BFGS or, with
-    many sequences, by Adam [3]_: there is no learning rate to choose. It starts near zero, where
-    features are learnt rather than drawn [4]_, and the penalty pulls the hidden weights back to
-    there [5]_. Dense features are standardised within, so they need not be scaled.
+    The direct term x_t W_dir is a linear model of the step's own features, to which the hidden
+    units add (Mikolov 2012 [6]_). Training minimises the mean cross-entropy over all steps plus an
+    L2 penalty, by L-BFGS or, with many sequences, by Adam [3]_: there is no learning rate to
+    choose. It starts near zero, where features are learnt rather than drawn [4]_, and the penalty
+    pulls the hidden weights back to there [5]_. Dense features are standardised within, so they
+    need not be scaled. Long sequences are trained in pieces, side by side [7]_.
 
     Parameters
     ----------
@@ -37,26 +40,33 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
         In a 2-D X, the column (name or position), or the name of the pandas index level, that tells
         sequences apart; the rows of a sequence must be contiguous. Without it, a 2-D X is one
         sequence.
+    truncated_bptt_steps : "auto", int or None, default="auto"
+        Truncated backpropagation through time [7]_: in training, sequences that are half as long
+        again are cut into pieces of about so many steps, each of which runs through the 25 steps
+        before it first (with two directions, also those after it), without their targets. "auto" is
+        200. None keeps sequences whole, which lets gradients reach back further, and takes longer.
+        Predictions always read whole sequences.
     solver : {"auto", "lbfgs", "adam", "trust-ncg"}, default="auto"
         Method of :func:`scipy.optimize.minimize`. "auto" is "adam" from 2,000 distinct sequences
-        on, else "lbfgs".
+        on (pieces of long ones count), with sparse X and 100,000 weights from 100 on, else "lbfgs".
 
         - "lbfgs" is a quasi-Newton method, which looks at all sequences for every step.
         - "adam" (Kingma & Ba 2015) goes through minibatches of 16 whole sequences. There is no
           learning rate to choose: the step size is the same for all data and falls linearly to zero
           over `max_iter` epochs. The loss that it reports is the mean over an epoch.
-        - "trust-ncg" is a Newton method with Gauss-Newton products: dearer iterations, for hard
-          optimisation such as long lags.
+        - "trust-ncg" is a Newton method with Gauss-Newton products: more expensive iterations;
+          useful for long time lags.
     alpha : float, default=0.1
-        L2 penalty of the weights (not the biases), divided by the sum of the sample weights of the
-        sequences (of a sequence: their mean over its steps). It pulls the output layer to zero and,
-        100 times as strongly (30 times with sparse features), the hidden weights to where training
-        starts (Li et al. 2018); the input weights of sparse features no more strongly than the
-        output layer.
+        L2 penalty of the weights (not the biases), divided by the number of observations. A
+        sequence counts as one observation, and a long one as T / 50, as the labels of neighbouring
+        steps are alike; sample weights count as repetitions. The output weights and the direct term
+        are shrunk towards zero, the hidden weights (100 times as strongly) towards their initial
+        values (Li et al. 2018 [5]_); the input weights of sparse features no more strongly than the
+        output weights. Where much of the past has to be remembered, try less.
     max_iter : int, default=None
         Iterations of the solver at most, each of which sees all sequences about once ("trust-ncg":
         several times). None is 1,000, and for "adam" as many epochs as make about 64,000 sequences,
-        at least 5.
+        at least 5 (16,000, at least 12, with sparse X and fewer than 2,000 sequences).
     tol : float, default=3e-4
         Training has converged when for `n_iter_no_change` iterations in a row the loss has not
         fallen by the share `tol` of itself, or the validation score not risen by `tol`. "adam"
@@ -98,6 +108,8 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
         W_out.
     output_biases_ : ndarray of shape (K,)
         c.
+    direct_weights_ : ndarray of shape (D, K)
+        W_dir.
     loss_ : float
         Penalised training loss at the end.
     loss_curve_ : list of float
@@ -128,6 +140,10 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
        NeurIPS.
     .. [5] X. Li, Y. Grandvalet, F. Davoine (2018). Explicit inductive bias for transfer learning
        with convolutional networks. ICML.
+    .. [6] T. Mikolov (2012). Statistical language models based on neural networks. PhD thesis, Brno
+       University of Technology.
+    .. [7] R. J. Williams, J. Peng (1990). An efficient gradient-based algorithm for on-line
+       training of recurrent network trajectories. Neural Computation 2(4).
 
     Examples
     --------
@@ -145,6 +161,7 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
         **RecurrentEstimator._parameter_constraints,
         **TaggerMixin._parameter_constraints,
         "bidirectional": ["boolean"],
+        "truncated_bptt_steps": [StrOptions({"auto"}), COUNT, None],
     }
 
     def __init__(
@@ -154,6 +171,7 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
         *,
         bidirectional=False,
         sequence_id=None,
+        truncated_bptt_steps="auto",
         solver="auto",
         alpha=0.1,
         max_iter=None,
@@ -172,6 +190,7 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
         self.activation = activation
         self.bidirectional = bidirectional
         self.sequence_id = sequence_id
+        self.truncated_bptt_steps = truncated_bptt_steps
         self.solver = solver
         self.alpha = alpha
         self.max_iter = max_iter
@@ -191,6 +210,7 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
             "hidden_layer_sizes": layer_sizes(self.hidden_layer_sizes),
             "activation": self.activation,
             "bidirectional": bool(self.bidirectional),
+            "direct": True,
         }
 
     def _build_network(self, structure, n_features, n_outputs):
@@ -201,6 +221,7 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
             Softmax(),
             structure["activation"],
             n_directions=1 + structure["bidirectional"],
+            direct=structure["direct"],
         )
 
     def decision_function(self, X):

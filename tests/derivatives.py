@@ -35,9 +35,12 @@ SHORT = np.array([2, 1, 4])
 D, H, K = 4, 2, 3
 
 
-def hidden_feedback(activation="tanh", depth=1, n_directions=1, pooling=(), output="softmax"):
+def hidden_feedback(
+    activation="tanh", depth=1, n_directions=1, pooling=(), output="softmax", direct=False
+):
     """Patterns 1 and 2 with Elman layers."""
-    return elman_network(D, [H] * depth, K, OUTPUTS[output], activation, pooling, n_directions)
+    sizes = [H] * depth
+    return elman_network(D, sizes, K, OUTPUTS[output], activation, pooling, n_directions, direct)
 
 
 def gated(layers, pooling=(), output="softmax"):
@@ -88,7 +91,7 @@ def output_of(network):
 def random_parameters(network, rng):
     """Where training starts, but with an output layer; as one flat vector."""
     p = network.initial(rng, RESERVOIR)
-    for name in ("W_out", "c"):
+    for name in (*network.output_weights, "c"):
         p[name] = rng.standard_normal(network.shapes[name])
     return ravel(p, network.shapes)
 

@@ -173,6 +173,7 @@ PARAMETERS = {
     **dict.fromkeys(["alpha", "tol"], REAL),
     "sequence_id": {*POSITION, "None", "a word"},  # 3-D data have no such column
     "max_iter": {*COUNT, "None"},
+    "truncated_bptt_steps": {*COUNT, "None"},
     "class_weight": {"None"},
     "early_stopping": ANYTHING,  # a regressor needs more sequences
     "n_jobs": {"None", "3", "-1"},

@@ -40,6 +40,7 @@ OTHER = {
     "warm_start": True,
     "n_jobs": 2,
     "random_state": 9,
+    "truncated_bptt_steps": 3,
     "verbose": 1,
 }
 

@@ -80,7 +80,13 @@ def uneven(output="softmax"):
     return elman_network(D, [4, 1, 2], K, OUTPUTS[output], "tanh", ("last",), 2)
 
 
-HIDDEN = {"uneven": uneven} | ELMAN | GATED
+DIRECT = {
+    f"tanh-{depth}-{n_directions}-each-direct": partial(
+        hidden_feedback, "tanh", depth, n_directions, direct=True
+    )
+    for depth, n_directions in product([1, 2], [1, 2])
+}
+HIDDEN = {"uneven": uneven} | ELMAN | DIRECT | GATED
 NETWORKS = HIDDEN | OUTPUT
 # pattern 3 feeds labels back, so it has no numbers as targets
 CASES = [(name, "softmax") for name in NETWORKS] + [(name, "squared") for name in HIDDEN]
@@ -199,9 +205,8 @@ def test_scale_of_initial_weights(start, seed):
 
 
 def test_roles_of_networks():
-    assert TeacherForced.independent_steps
-    assert FreeRunning.independent_steps
-    assert not HiddenFeedback.independent_steps
+    assert HiddenFeedback.hidden_feedback
+    assert not TeacherForced.hidden_feedback and not FreeRunning.hidden_feedback
     assert TeacherForced.feeds_labels_back
     assert not FreeRunning.feeds_labels_back and not HiddenFeedback.feeds_labels_back
 
@@ -211,9 +216,9 @@ def test_roles_of_parameters(name):
     network = NETWORKS[name]()
     assert network.roles.keys() == network.shapes.keys()
     by_role = {role: {n for n, r in network.roles.items() if r is role} for role in Role}
-    assert by_role[Role.INPUT] == network.input_biases.keys()
-    assert by_role[Role.OUTPUT] == network.output_biases.keys()
-    biases = {*network.input_biases.values(), *network.output_biases.values()}
+    assert by_role[Role.INPUT] == network.input_biases.keys() - network.output_weights
+    assert by_role[Role.OUTPUT] == {*network.output_weights}
+    biases = {*network.input_biases.values(), "c"}
     assert biases <= by_role[Role.BIAS] == {n for n in network.roles if n[0] in "bcd"}
     assert by_role[Role.HIDDEN] == {n for n in network.shapes if n[0] == "W"} - (
         by_role[Role.INPUT] | by_role[Role.OUTPUT]
@@ -230,6 +235,7 @@ def hidden_states(x, W_in, W_rec, b, f):
 
 def loop_hidden(p, x, network, f):
     """Logits of one sequence, patterns 1 and 2."""
+    direct = x @ p["W_dir"] if "W_dir" in p else 0.0
     for i in range(len(network.layers)):
         parts = zip(np.hsplit(p[f"W_in{i}"], len(p[f"W_rec{i}"])), p[f"W_rec{i}"])
         biases = np.split(p[f"b{i}"], len(p[f"W_rec{i}"]))
@@ -241,7 +247,7 @@ def loop_hidden(p, x, network, f):
     if network.pooling:
         forth, back = both if network.n_directions == 2 else (both[0], both[0][:, :0])
         x = np.concatenate([POOLS[name](forth, back) for name in network.pooling])[None]
-    return x @ p["W_out"] + p["c"]
+    return x @ p["W_out"] + direct + p["c"]
 
 
 def step_output(p, x_t, fed_back, network, f):

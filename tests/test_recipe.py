@@ -14,46 +14,53 @@ from sklearn_rnn._training.recipe import (
 
 
 @pytest.mark.parametrize(
-    ("solver", "n_sequences", "chosen"),
+    ("solver", "n_sequences", "n_parameters", "sparse_input", "chosen"),
     [
-        ("auto", 1, "lbfgs"),
-        ("auto", 1999, "lbfgs"),
-        ("auto", 2000, "adam"),
-        ("auto", 10**6, "adam"),
-        *((solver, n, solver) for solver in ("lbfgs", "adam", "trust-ncg") for n in (1, 10**6)),
+        ("auto", 1, 10**7, False, "lbfgs"),
+        ("auto", 1999, 10**7, False, "lbfgs"),
+        ("auto", 2000, 10, False, "adam"),
+        ("auto", 10**6, 10, True, "adam"),
+        # many weights of words, for which L-BFGS is slow
+        ("auto", 99, 100_000, True, "lbfgs"),
+        ("auto", 100, 99_999, True, "lbfgs"),
+        ("auto", 100, 100_000, True, "adam"),
+        *((s, n, 10**6, True, s) for s in ("lbfgs", "adam", "trust-ncg") for n in (1, 10**6)),
     ],
 )
-def test_choose_solver(solver, n_sequences, chosen):
-    assert choose_solver(solver, n_sequences) == chosen
+def test_choose_solver(solver, n_sequences, n_parameters, sparse_input, chosen):
+    assert choose_solver(solver, n_sequences, n_parameters, sparse_input) == chosen
 
 
 @pytest.mark.parametrize(
-    ("max_iter", "solver", "n_sequences", "chosen"),
+    ("max_iter", "solver", "n_sequences", "sparse_input", "chosen"),
     [
-        (None, "lbfgs", 10, 1000),
-        (None, "trust-ncg", 10**6, 1000),
+        (None, "lbfgs", 10, False, 1000),
+        (None, "trust-ncg", 10**6, True, 1000),
         # as many epochs as make 64,000 sequences, but five at least
-        (None, "adam", 100, 640),
-        (None, "adam", MANY_SEQUENCES, 32),
-        (None, "adam", 10_000, 6),
-        (None, "adam", 10**6, 5),
-        *((7, solver, n, 7) for solver in ("lbfgs", "adam") for n in (10, 10**6)),
+        (None, "adam", 100, False, 640),
+        (None, "adam", MANY_SEQUENCES, True, 32),
+        (None, "adam", 10_000, True, 6),
+        (None, "adam", 10**6, False, 5),
+        # fewer for few sequences of sparse features
+        (None, "adam", 200, True, 80),
+        (None, "adam", MANY_SEQUENCES - 1, True, 12),
+        *((7, solver, n, False, 7) for solver in ("lbfgs", "adam") for n in (10, 10**6)),
     ],
 )
-def test_choose_iterations(max_iter, solver, n_sequences, chosen):
-    assert choose_iterations(max_iter, solver, n_sequences) == chosen
+def test_choose_iterations(max_iter, solver, n_sequences, sparse_input, chosen):
+    assert choose_iterations(max_iter, solver, n_sequences, sparse_input) == chosen
 
 
 @pytest.mark.parametrize(
-    ("per_step", "independent_steps", "sparse_input", "start"),
+    ("per_step", "hidden_feedback", "sparse_input", "start"),
     [
-        (False, False, False, RESERVOIR),
-        (True, False, False, SMALL),
-        (True, True, False, FEEDBACK),
-        (True, True, True, FEEDBACK),
-        (True, False, True, SMALL),
-        (False, False, True, SMALL),
+        (False, True, False, RESERVOIR),
+        (True, True, False, SMALL),
+        (True, False, False, FEEDBACK),
+        (True, False, True, FEEDBACK),
+        (True, True, True, SMALL),
+        (False, True, True, SMALL),
     ],
 )
-def test_choose_start(per_step, independent_steps, sparse_input, start):
-    assert choose_start(per_step, independent_steps, sparse_input) == start
+def test_choose_start(per_step, hidden_feedback, sparse_input, start):
+    assert choose_start(per_step, hidden_feedback, sparse_input) == start

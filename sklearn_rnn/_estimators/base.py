@@ -171,7 +171,8 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         return self._model.classes if before else None
 
     def _options(self):
-        return Options(*(getattr(self, name) for name in Options._fields))
+        names = [name for name in Options._fields if hasattr(self, name)]
+        return Options(**{name: getattr(self, name) for name in names})
 
     def _data(self, sequences, targets):
         per_step = self._targets.unit.per_step
@@ -267,7 +268,7 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
             table = type(table)(**self._settings["table"])
             structure = self._settings["structure"]
         else:  # saved by version 0.1, whose predictions depended on the parameters
-            structure = self._structure()
+            structure = self._structure() | {"direct": False}
             self._settings = {"structure": structure, "table": asdict(table)}
         n_features, n_outputs = len(self.input_weights_[0]), len(self.output_biases_)
         network = self._build_network(structure, n_features, n_outputs)

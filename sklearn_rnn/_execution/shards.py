@@ -5,7 +5,7 @@ results do not depend on the number of threads.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
@@ -36,8 +36,12 @@ class Data:
         Targets and their weights.
     per_step : bool
         Whether there is one target per step; otherwise one per sequence.
-    starts : ndarray of int, shape (S,)
-        First row of each sequence.
+    starts : ndarray of int, shape (S,), optional
+        First row of each sequence; by default they follow one another. Pieces of long sequences may
+        overlap.
+    cores : ndarray of int, shape (S, 2), optional
+        First step of each sequence whose target counts, and the first that does not any more; by
+        default all count.
     """
 
     X: np.ndarray | sparse.csr_array
@@ -45,10 +49,12 @@ class Data:
     y: np.ndarray | None
     weight: np.ndarray | None
     per_step: bool
-    starts: np.ndarray = field(init=False, repr=False)
+    starts: np.ndarray | None = None
+    cores: np.ndarray | None = None
 
     def __post_init__(self):
-        object.__setattr__(self, "starts", np.cumsum(self.lengths) - self.lengths)
+        if self.starts is None:
+            object.__setattr__(self, "starts", np.cumsum(self.lengths) - self.lengths)
 
 
 @dataclass(frozen=True)
@@ -115,10 +121,19 @@ def pack(data: Data, sequences: np.ndarray, workspace: Workspace | None = None) 
         data.X[rows] if sparse.issparse(data.X) else np.take(data.X, rows, axis=0),
         packing,
         None if data.y is None else data.y[targets],
-        None if data.weight is None else data.weight[targets],
+        _weights(data, sequences, packing, targets),
         targets,
         workspace,
     )
+
+
+def _weights(data, sequences, packing, targets):
+    """Weights of the targets, zero outside of the cores."""
+    if data.weight is None or data.cores is None:
+        return None if data.weight is None else data.weight[targets]
+    first, end = data.cores[sequences[packing.sequence]].T
+    step = np.repeat(np.arange(len(packing.running)), packing.running)
+    return data.weight[targets] * ((first <= step) & (step < end))
 
 
 def partition_into_shards(lengths, sequences=None):

@@ -17,6 +17,7 @@ from .products import column_sums, cross_product, rows_times
 
 
 class _Cache(NamedTuple):
+    X: Any
     packing: Packing
     layers: list  # the cache of each layer
     pools: list  # the cache of each pool
@@ -33,7 +34,8 @@ class HiddenFeedback:
     """Recurrent layers, each on the outputs of the one below, and an output layer.
 
     Pattern 1 gives the logits z_t = h_t W_out + c at each step, pattern 2 the logits
-    z = pool(h_1..h_T) W_out + c for each sequence.
+    z = pool(h_1..h_T) W_out + c for each sequence. With a direct term pattern 1 gives
+    z_t = h_t W_out + x_t W_dir + c, a linear model that the hidden units add to.
 
     Parameters
     ----------
@@ -45,13 +47,14 @@ class HiddenFeedback:
         Keys of `POOLS`; empty for an output at each step.
     n_directions : {1, 2}
         With 2, the second half of each layer's units reads the sequence from its end.
+    direct : bool
+        Whether there is a direct term; not with pools.
     """
 
-    independent_steps = False
+    hidden_feedback = True
     feeds_labels_back = False
-    output_biases = {"W_out": "c"}
 
-    def __init__(self, layers, n_outputs, output: Output, pooling=(), n_directions=1):
+    def __init__(self, layers, n_outputs, output: Output, pooling=(), n_directions=1, direct=False):
         self.layers: list[Layer] = list(layers)
         self.output = output
         self.n_outputs = n_outputs
@@ -66,8 +69,13 @@ class HiddenFeedback:
             self.roles |= _numbered(dict.fromkeys(layer.biases, Role.BIAS), i)
         self.input_biases = {f"{W}0": f"{b}0" for W, b in self.layers[0].input_biases.items()}
         self.roles |= dict.fromkeys(self.input_biases, Role.INPUT)
+        self.output_weights = ("W_out",)
         self.shapes |= {"W_out": (n_features, n_outputs), "c": (n_outputs,)} | output.shapes
-        self.roles |= {"W_out": Role.OUTPUT, "c": Role.BIAS}
+        if direct:
+            self.shapes["W_dir"] = (self.n_features, n_outputs)
+            self.input_biases["W_dir"] = "c"
+            self.output_weights += ("W_dir",)
+        self.roles |= dict.fromkeys(self.output_weights, Role.OUTPUT) | {"c": Role.BIAS}
 
     def initial(self, rng, start):
         p = {}
@@ -87,13 +95,18 @@ class HiddenFeedback:
             pooled = [pool.forward(H, shard.packing, self.n_directions) for pool in pools]
             pool_caches = [cache for _, cache in pooled]
             H = np.hstack([Q for Q, _ in pooled])
-        return self.readout(p, H), _Cache(shard.packing, layer_caches, pool_caches, H)
+        Z = self.readout(p, H)
+        if "W_dir" in self.shapes:
+            Z += rows_times(shard.X, p["W_dir"])
+        return Z, _Cache(shard.X, shard.packing, layer_caches, pool_caches, H)
 
     def infer(self, p, shard):
         return self.forward(p, shard)[0]
 
     def vjp(self, p, cache, dZ):
         gradients = self.readout_vjp(cache.features, dZ)
+        if "W_dir" in self.shapes:
+            gradients["W_dir"] = cross_product(cache.X, dZ)
         D = rows_times(dZ, p["W_out"].T.copy(), cache.packing.empty)
         if cache.pools:
             D = self._unpool(cache, D)
@@ -113,6 +126,8 @@ class HiddenFeedback:
         dZ = rows_times(cache.features, v["W_out"])
         dZ += v["c"]
         dZ += rows_times(dH, p["W_out"])
+        if "W_dir" in self.shapes:
+            dZ += rows_times(cache.X, v["W_dir"])
         return np.asfortranarray(dZ)
 
     def readout(self, p, features):
@@ -153,6 +168,8 @@ class HiddenFeedback:
             H = np.concatenate(parts, axis=1)
         Z = H @ p["W_out"]
         Z += p["c"]
+        if "W_dir" in self.shapes:
+            Z += X @ p["W_dir"]
         return Z, _State(n_steps, layers, gathered)
 
     def attributes(self, p):
@@ -164,10 +181,12 @@ class HiddenFeedback:
             "hidden_biases_": [p[f"b{i}"] for i in layers],
             "output_weights_": p["W_out"],
             "output_biases_": p["c"],
-        }
+        } | ({"direct_weights_": p["W_dir"]} if "W_dir" in self.shapes else {})
 
     def parameters(self, attributes: dict[str, Any]):
         p = {"W_out": attributes["output_weights_"], "c": attributes["output_biases_"]}
+        if "W_dir" in self.shapes:
+            p["W_dir"] = attributes["direct_weights_"]
         for i in range(len(self.layers)):
             W_rec = attributes["recurrent_weights_"][i]
             p |= {
@@ -178,7 +197,9 @@ class HiddenFeedback:
         return p
 
 
-def elman_network(n_features, sizes, n_outputs, output, activation, pooling=(), n_directions=1):
+def elman_network(
+    n_features, sizes, n_outputs, output, activation, pooling=(), n_directions=1, direct=False
+):
     """Return patterns 1 and 2 with Elman layers of these sizes.
 
     Parameters
@@ -190,14 +211,14 @@ def elman_network(n_features, sizes, n_outputs, output, activation, pooling=(), 
     output : Output
     activation : str
         A key of `ACTIVATIONS`.
-    pooling, n_directions
+    pooling, n_directions, direct
         See `HiddenFeedback`.
     """
     layers = []
     for n_units in sizes:
         layers.append(ElmanLayer(n_features, n_units, ACTIVATIONS[activation], n_directions))
         n_features = layers[-1].n_outputs
-    return HiddenFeedback(layers, n_outputs, output, pooling, n_directions)
+    return HiddenFeedback(layers, n_outputs, output, pooling, n_directions, direct)
 
 
 def _of_layer(p, layer, i):

@@ -25,16 +25,16 @@ class Network(Protocol):
         What each parameter does.
     input_biases : dict of str to str
         Name of each weight that multiplies the features, and of the bias that is added to it.
-    output_biases : dict of str to str
-        The same of each weight that gives the logits.
+    output_weights : tuple of str
+        Names of the weights whose products add up to the logits, with the bias `c`.
     output : Output
     n_features, n_outputs : int
         D and K.
     n_directions : {1, 2}
         With 2, some units read the sequences from their ends.
-    independent_steps : bool
-        Whether the steps of a sequence are independent given the outputs that are fed back, so
-        that each counts as an observation; otherwise a sequence does.
+    hidden_feedback : bool
+        Whether the hidden units feed back; otherwise the output does. Training starts elsewhere
+        then, and takes long sequences in pieces.
     feeds_labels_back : bool
         Whether a label changes what the network computes at later steps.
     """
@@ -42,12 +42,12 @@ class Network(Protocol):
     shapes: Shapes
     roles: dict[str, Role]
     input_biases: dict[str, str]
-    output_biases: dict[str, str]
+    output_weights: tuple[str, ...]
     output: Output
     n_features: int
     n_outputs: int
     n_directions: int
-    independent_steps: bool
+    hidden_feedback: bool
     feeds_labels_back: bool
 
     def initial(self, rng: np.random.RandomState, start) -> Parameters:

@@ -45,9 +45,9 @@ class _OutputFeedback:
     """
 
     n_directions = 1
-    independent_steps = True
+    hidden_feedback = False
     input_biases = {"W_in0": "b0"}
-    output_biases = {"W_out": "c"}
+    output_weights = ("W_out",)
     output = Softmax()
 
     def __init__(self, n_features, hidden_layer_sizes, n_outputs, activation):

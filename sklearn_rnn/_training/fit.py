@@ -10,16 +10,18 @@ import numpy as np
 from .._execution.shards import Data, LazyShard, Shard
 from .._execution.threads import shard_map
 from .._networks.network import Network
-from .._networks.parameters import Parameters, ravel, views
+from .._networks.parameters import Parameters, ravel, size, views
 from .deduplication import merge_duplicates
 from .minibatches import MinibatchObjective
 from .monitor import Monitor
 from .objective import Objective
 from .penalty import Penalty
+from .pieces import cut_into_pieces
 from .readout import fit_readout
 from .recipe import (
     BATCH_ITERATIONS,
     BATCH_MEMORY,
+    PIECE_STEPS,
     RESERVOIR,
     choose_iterations,
     choose_solver,
@@ -42,6 +44,7 @@ class Options(NamedTuple):
     n_init: int
     n_jobs: int | None
     verbose: int
+    truncated_bptt_steps: int | str | None = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ class Trained(NamedTuple):
     seed : int
         What the start was drawn from.
     n_seen : float
-        Weight of all that was trained on, in the unit that `alpha` is divided by.
+        Weight of the observations that were trained on.
     status : int
         How the solver ended, see `solvers`.
     loss : float
@@ -140,16 +143,17 @@ def fit(
     held_out = None
     if validation is not None:
         members, held_out = validation.split(members, rng)
-    training_set = TrainingSet(data, members, network.output.standardises_targets)
-    solver = choose_solver(options.solver, len(members))
-    max_iter = choose_iterations(options.max_iter, solver, len(members))
+    training_set = _training_set(network, data, members, options)
+    n, is_sparse = training_set.n_sequences, training_set.is_sparse
+    solver = choose_solver(options.solver, n, size(network.shapes), is_sparse)
+    max_iter = choose_iterations(options.max_iter, solver, n, is_sparse)
     options = options._replace(solver=solver, max_iter=max_iter)
     seeds = [before.seed] if before else draw_seeds(rng, options.n_init)
     progress.begin(max_iter * len(seeds))
     with shard_map(options.n_jobs) as map_:
         validate = None
         if validation is not None:
-            shards = training_set.cut(held_out)
+            shards = training_set.whole(held_out)
             validate = partial(_validate, network, shards, training_set.dtype, validation, map_)
         run = _Run(
             network,
@@ -173,15 +177,13 @@ def fit_batch(
 ) -> Trained:
     """Go on from ``before``, or from a start, with a few iterations on one batch of sequences."""
     members, weight = merge_duplicates(data, not network.feeds_labels_back)
-    training_set = TrainingSet(
-        replace(data, weight=weight), members, network.output.standardises_targets
-    )
+    training_set = _training_set(network, replace(data, weight=weight), members, options)
     seed = before.seed if before else draw_seeds(rng, 1)[0]
     start_kind, p = _start(network, training_set, seed)
     if before:
         p = training_set.scaling.unfold(network, before.p)
     penalty = _penalty(network, training_set, start_kind, p, options.alpha)
-    n = n_seen(network, training_set)
+    n = n_observations(network, training_set)
     if before:
         penalty = penalty.holding(p, _strength(BATCH_MEMORY * before.n_seen, n))
     solver = "trust-ncg" if options.solver == "trust-ncg" else "lbfgs"
@@ -254,7 +256,7 @@ def _run(run: _Run, seed: int) -> tuple[Trained, float]:
     trained = Trained(
         parameters(monitor.w),
         seed,
-        n_seen(network, data),
+        n_observations(network, data),
         result.status,
         monitor.loss,
         monitor.loss_curve,
@@ -265,23 +267,36 @@ def _run(run: _Run, seed: int) -> tuple[Trained, float]:
 
 def _start(network, data, seed):
     """What kind of start, and the parameters there."""
-    kind = choose_start(data.per_step, network.independent_steps, data.is_sparse)
+    kind = choose_start(data.per_step, network.hidden_feedback, data.is_sparse)
     p = network.initial(np.random.RandomState(seed), kind)
     return kind, data.scaling.without_constants(network, p)
 
 
+def _training_set(network, data, members, options):
+    cut = None
+    if options.truncated_bptt_steps is not None and data.per_step and network.hidden_feedback:
+        n_steps = options.truncated_bptt_steps
+        n_steps = PIECE_STEPS if n_steps == "auto" else n_steps
+        if (data.lengths[members] > n_steps).any():
+            cut = partial(cut_into_pieces, n_steps=n_steps, n_directions=network.n_directions)
+    return TrainingSet(data, members, network.output.standardises_targets, cut)
+
+
 def _penalty(network, data, kind, p, alpha):
-    alpha = _strength(alpha, n_seen(network, data))
+    alpha = _strength(alpha, n_observations(network, data))
     return Penalty.around_start(network, p, alpha, kind.stiffness, data.is_sparse)
+
+
+def n_observations(network: Network, data: TrainingSet) -> float:
+    """Return the weight of what `alpha` is divided by.
+
+    With output feedback the steps are independent given the labels that are fed back.
+    """
+    return data.observation_weight if network.hidden_feedback else data.target_weight
 
 
 def _strength(alpha, n):
     return min(float(alpha) / float(n), MAX_STRENGTH)
-
-
-def n_seen(network: Network, data: TrainingSet) -> float:
-    """Return the weight that `alpha` is divided by: of sequences, or of independent steps."""
-    return data.target_weight if network.independent_steps else data.sequence_weight
 
 
 def draw_seeds(rng, n):

@@ -84,11 +84,11 @@ class MinibatchObjective:
         self.penalty = penalty
         self._penalty = penalty.astype(self.dtype)
         self.seed = seed
-        self.n_minibatches = -(-len(data.members) // MINIBATCH_SEQUENCES)
+        self.n_minibatches = -(-data.n_sequences // MINIBATCH_SEQUENCES)
 
     def minibatches(self, epoch: int) -> Iterator[Minibatch]:
-        """Yield every sequence once, in a random order that differs from epoch to epoch."""
-        order = np.random.default_rng([self.seed, epoch]).permutation(self.data.members)
+        """Yield every sequence (or piece) once, in a random order of each epoch's own."""
+        order = self.data.permutation(np.random.default_rng([self.seed, epoch]))
         for sequences in np.array_split(order, self.n_minibatches):
             shard = self.data.pack(sequences)
             shard = replace(shard, weight=shard.weight * (len(order) / len(sequences)))

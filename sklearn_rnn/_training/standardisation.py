@@ -55,20 +55,20 @@ class Standardisation:
         for W, b in network.input_biases.items():
             p[W] = p[W] / self.x_scale[:, None]
             p[b] = p[b] - self.x_mean @ p[W]
-        for W, c in network.output_biases.items():
+        for W in network.output_weights:
             p[W] = p[W] * self.y_scale
-            p[c] = p[c] * self.y_scale + self.y_mean
+        p["c"] = p["c"] * self.y_scale + self.y_mean
         return p
 
     def unfold(self, network, p):
         """Return the inverse of `fold`."""
         p = dict(p)
+        for W in network.output_weights:
+            p[W] = p[W] / self.y_scale
+        p["c"] = (p["c"] - self.y_mean) / self.y_scale
         for W, b in network.input_biases.items():
             p[b] = p[b] + self.x_mean @ p[W]
             p[W] = p[W] * self.x_scale[:, None]
-        for W, c in network.output_biases.items():
-            p[W] = p[W] / self.y_scale
-            p[c] = (p[c] - self.y_mean) / self.y_scale
         return p
 
 

@@ -8,6 +8,7 @@ from scipy import sparse
 
 from .._execution.shards import Data, LazyShard, pack, partition_into_shards
 from .._execution.workspace import Workspace
+from .recipe import STEPS_PER_OBSERVATION
 from .standardisation import standardisation
 
 # Shards are kept in memory if all rows take no more bytes; otherwise each is packed when its turn
@@ -26,22 +27,25 @@ class TrainingSet:
         The sequences to train on.
     with_targets : bool
         Whether the targets are standardised, too.
+    cut : callable, optional
+        ``cut(data, members)`` returns the members in pieces, as data of their own.
 
     Attributes
     ----------
     shards : list of Shard or LazyShard
-        The members.
-    sequence_weight, target_weight : float
-        Sum of the members' weights: over sequences, where that of a sequence is the mean over its
-        steps; and over targets.
+        The members, or their pieces.
+    n_sequences : int
+        Number of members, or of their pieces.
+    target_weight, observation_weight : float
+        Sum of the weights of the members' targets; and of their observations: a sequence is one, or
+        one for every `STEPS_PER_OBSERVATION` steps, with the mean weight of its steps.
     scaling : Standardisation
     dtype
         The data's precision.
     is_sparse, per_step : bool
     """
 
-    def __init__(self, data: Data, members: np.ndarray, with_targets: bool):
-        self.members = members
+    def __init__(self, data: Data, members: np.ndarray, with_targets: bool, cut=None):
         self.per_step = data.per_step
         self.is_sparse = sparse.issparse(data.X)
         self.dtype = data.X.dtype
@@ -55,28 +59,43 @@ class TrainingSet:
                 "The sum of the weights overflows. Scale sample_weight, or class_weight, down."
             )
         mean_weight = by_sequence / data.lengths if data.per_step else by_sequence
-        self.sequence_weight = mean_weight[members].sum()
-        self._data = replace(data, weight=weight / self.target_weight)
+        counts = np.maximum(1, data.lengths / STEPS_PER_OBSERVATION) if data.per_step else 1
+        self.observation_weight = (mean_weight * counts)[members].sum()
+        self._whole = replace(data, weight=weight / self.target_weight)
         self._workspace = Workspace()
-        raw = self._cut(members, partial(pack, self._data, workspace=self._workspace))
+        self._members, self._data = members, self._whole
+        if cut is not None:
+            self._data = cut(self._whole, members)
+            self._members = np.arange(len(self._data.lengths))
+        self.n_sequences = len(self._members)
+        pack_raw = partial(pack, self._data, workspace=self._workspace)
+        raw = self._shards(self._data, self._members, pack_raw)
         self.scaling = standardisation(raw, data.per_step, with_targets)
         self.shards = self._standardised(raw)
 
     def pack(self, sequences):
-        """Return one standardised shard of some sequences, members or not."""
-        shard = pack(self._data, sequences, self._workspace)
+        """Return one standardised shard of some members or pieces, by their numbers."""
+        return self._standardise(pack(self._data, sequences, self._workspace))
+
+    def permutation(self, rng):
+        """Return the numbers of all members or pieces in a random order."""
+        return rng.permutation(self._members)
+
+    def whole(self, sequences):
+        """Return the standardised shards of whole sequences, members or not."""
+        return self._shards(
+            self._whole, sequences, lambda part: self._standardise(pack(self._whole, part))
+        )
+
+    def _standardise(self, shard):
         self.scaling.apply(shard, self._with_targets)
         return shard
 
-    def cut(self, sequences):
-        """Return all standardised shards of some sequences, members or not."""
-        return self._cut(sequences, self.pack)
-
-    def _cut(self, sequences, pack):
-        lengths = self._data.lengths
-        shards = [LazyShard(pack, part) for part in partition_into_shards(lengths, sequences)]
-        entries = self._data.X.data if self.is_sparse else self._data.X
-        n_bytes = entries.nbytes * (lengths[sequences].sum() / lengths.sum())
+    def _shards(self, data, sequences, pack):
+        parts = partition_into_shards(data.lengths, sequences)
+        shards = [LazyShard(pack, part) for part in parts]
+        entries = data.X.data if self.is_sparse else data.X
+        n_bytes = entries.nbytes * (data.lengths[sequences].sum() / data.X.shape[0])
         return [shard.load() for shard in shards] if n_bytes <= MAX_BYTES_KEPT else shards
 
     def _standardised(self, raw):
@@ -86,6 +105,5 @@ class TrainingSet:
             if isinstance(shard, LazyShard):
                 shards.append(LazyShard(self.pack, shard.sequences))
             else:
-                self.scaling.apply(shard, self._with_targets)
-                shards.append(shard)
+                shards.append(self._standardise(shard))
         return shards
