@@ -34,9 +34,11 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
         What f is. tanh and logistic are bounded, so that long sequences cannot overflow.
     bidirectional : bool, default=False
         Whether each layer has as many units again that read the sequence from its end.
-    pooling : {"last", "mean", "max"} or tuple of them, default=("last", "mean", "max")
-        What the output layer sees of the states of all steps: the state after the last step (of
-        units that read back: after the first), their mean, their maximum; several are concatenated.
+    pooling : str or tuple of str, default=("last", "mean", "max")
+        What the output layer sees of the states of all steps: "last", the state after the last step
+        (of units that read back: after the first); their "mean", "max", "min", standard deviation
+        ("std"), or the share of steps at which they are "positive" (Dempster et al. 2020, ROCKET).
+        Several are concatenated.
     features_per_step : int, default=1
         In a 2-D X, where a row is a sequence: how many columns make one step. The columns hold all
         features of the first step, then all of the second, and so on.

@@ -51,8 +51,11 @@ POOLS = {
     "last": lambda forth, back: np.concatenate([forth[-1], back[0]]),
     "mean": lambda forth, back: np.hstack([forth, back]).mean(axis=0),
     "max": lambda forth, back: np.hstack([forth, back]).max(axis=0),
+    "min": lambda forth, back: np.hstack([forth, back]).min(axis=0),
+    "std": lambda forth, back: np.hstack([forth, back]).std(axis=0),
+    "positive": lambda forth, back: (np.hstack([forth, back]) > 0).mean(axis=0),
 }
-POOLINGS = [(), ("last",), ("mean",), ("max",), ("last", "mean", "max")]
+POOLINGS = [(), *((name,) for name in POOLS), ("last", "mean", "max")]
 
 ELMAN = {
     f"{activation}-{depth}-{directions}-{'+'.join(pooling) or 'each'}": partial(
@@ -399,7 +402,9 @@ def test_one_step_sequences_are_a_feed_forward_net(name, rng):
     data = random_data(network, rng, np.ones(5, int))
     p = views(random_parameters(network, rng), network.shapes)
     A = feed_forward(p, data[0], f, len(network.layers))
-    expected = np.hstack([A] * max(1, len(network.pooling))) @ p["W_out"] + p["c"]
+    of_one_step = {"std": np.zeros_like(A), "positive": A > 0}  # all other pools are A itself
+    features = [of_one_step.get(pool, A) for pool in network.pooling or ["each"]]
+    expected = np.hstack(features) @ p["W_out"] + p["c"]
     assert_close(_outputs(network, p, *data, np.ones(5, int)), expected, 1e-12)
 
 

@@ -13,6 +13,9 @@ NAIVE = {
     "last": lambda states: states[-1],
     "mean": lambda states: states.mean(axis=0),
     "max": lambda states: states.max(axis=0),
+    "min": lambda states: states.min(axis=0),
+    "std": lambda states: states.std(axis=0),
+    "positive": lambda states: (states > 0).mean(axis=0),
 }
 
 
@@ -70,8 +73,8 @@ def test_step_by_step(name, dtype, rng):
         assert_allclose(Q, expected, rtol=10 * np.finfo(dtype).eps, atol=np.finfo(dtype).eps)
 
 
-@pytest.mark.parametrize("name", ["mean", "max"])
-def test_mean_and_max_do_not_depend_on_the_direction(name, rng):
+@pytest.mark.parametrize("name", [name for name in POOLS if name != "last"])
+def test_other_pools_than_the_last_do_not_depend_on_the_direction(name, rng):
     A, packing = packed_states(rng)
     assert_array_equal(pooled(name, A, packing, 1), pooled(name, A, packing, 2))
 
@@ -101,3 +104,11 @@ def test_precision_is_kept(name, rng):
     A = A.astype(np.float32)
     Q, cache = POOLS[name].forward(A, packing, 1)
     assert Q.dtype == POOLS[name].jvp(cache, A).dtype == np.float32
+
+
+def test_a_constant_unit_has_no_deviation_and_no_gradient():
+    packing = Packing(np.array([4, 2]))
+    Q, cache = POOLS["std"].forward(np.full((6, H), 0.5), packing, 1)
+    dA = np.zeros((6, H))
+    POOLS["std"].vjp(cache, np.ones((2, H)), dA)
+    assert not Q.any() and not dA.any()

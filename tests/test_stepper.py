@@ -16,7 +16,7 @@ from sklearn_rnn import SequenceClassifier, SequenceTagger
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 X_NEW = np.random.default_rng(2).normal(size=(5, 2 * T, D))
-POOLINGS = ["last", "mean", "max", ("last", "mean", "max"), ("max", "last")]
+POOLINGS = ["last", "mean", ("max", "last"), ("min", "std", "positive")]
 PRECISION = {np.float64: 1e-10, np.float32: 1e-5}
 
 

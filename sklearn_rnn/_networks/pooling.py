@@ -64,8 +64,21 @@ class Last(_Picking):
         return A
 
 
-class Max(_Picking):
-    """The largest value that each unit took; of equal ones the earliest."""
+class Extreme(_Picking):
+    """The largest or the smallest value that each unit took; of equal ones the earliest.
+
+    Parameters
+    ----------
+    is_better, better : ufunc
+        ``np.greater`` and ``np.maximum``, or ``np.less`` and ``np.minimum``.
+    worst : float
+        What any value is better than.
+    """
+
+    def __init__(self, is_better, better, worst: float):
+        self._is_better = is_better
+        self._better = better
+        self._worst = worst
 
     def forward(self, A, packing, n_directions):
         values = A.real
@@ -73,17 +86,17 @@ class Max(_Picking):
         best = values[packing.first].copy()
         for now, _, _ in packing.steps[1:]:
             rows = np.arange(now.start, now.stop)
-            better = values[now] > best[: len(rows)]
+            better = self._is_better(values[now], best[: len(rows)])
             np.copyto(best[: len(rows)], values[now], where=better)
             np.copyto(winners[: len(rows)], rows[:, None], where=better)
         cache = winners, np.arange(A.shape[1])
         return A[cache], cache
 
     def begin(self, shape, dtype):
-        return np.full(shape, -np.inf, dtype)
+        return np.full(shape, self._worst, dtype)
 
     def update(self, gathered, A):
-        return np.maximum(gathered, A)
+        return self._better(gathered, A)
 
 
 class Mean:
@@ -93,17 +106,10 @@ class Mean:
         return self.jvp(packing, A), packing
 
     def jvp(self, cache, dA):
-        dQ = dA[cache.first].copy()
-        for now, linked, _ in cache.steps[1:]:
-            dQ[: now.stop - now.start] += dA[linked]
-        dQ /= self._lengths(cache, dA)
-        return dQ
+        return _mean(dA, cache)
 
     def vjp(self, cache, dQ, dA):
-        dA += (dQ / self._lengths(cache, dQ))[cache.sequence]
-
-    def _lengths(self, packing, like):
-        return packing.lengths.astype(like.real.dtype)[:, None]
+        dA += (dQ / _lengths(cache, dQ))[cache.sequence]
 
     def begin(self, shape, dtype):
         return np.zeros(shape, dtype)
@@ -115,4 +121,79 @@ class Mean:
         return gathered / n_steps
 
 
-POOLS = {"last": Last(), "mean": Mean(), "max": Max()}
+class Deviation:
+    """The standard deviation over all steps; its derivative is set to 0 where it is 0."""
+
+    def forward(self, A, packing, n_directions):
+        offset = A - _mean(A, packing)[packing.sequence]
+        Q = np.sqrt(_mean(offset * offset, packing))
+        # dQ = mean of offset dA / Q
+        slope = offset / np.where(Q.real > 0, Q, np.inf)[packing.sequence]
+        return Q, (slope, packing)
+
+    def jvp(self, cache, dA):
+        slope, packing = cache
+        return _mean(slope * dA, packing)
+
+    def vjp(self, cache, dQ, dA):
+        slope, packing = cache
+        dA += slope * (dQ / _lengths(packing, dQ))[packing.sequence]
+
+    def begin(self, shape, dtype):
+        return np.zeros((3, *shape), dtype)  # number of steps, mean, sum of squared offsets
+
+    def update(self, gathered, A):
+        # Welford 1962, which loses no digits where the mean is large
+        n, mean, squares = gathered
+        n = n + 1
+        offset = A - mean
+        mean = mean + offset / n
+        return np.stack([n, mean, squares + offset * (A - mean)])
+
+    def finish(self, gathered, n_steps):
+        return np.sqrt(gathered[2] / n_steps)
+
+
+class Positive:
+    """The share of steps at which a unit is above zero (Dempster et al. 2020): no gradient."""
+
+    def forward(self, A, packing, n_directions):
+        return _mean((A.real > 0).astype(A.dtype), packing), packing
+
+    def jvp(self, cache, dA):
+        return np.zeros_like(dA, shape=(cache.n_sequences, dA.shape[1]))
+
+    def vjp(self, cache, dQ, dA):
+        pass
+
+    def begin(self, shape, dtype):
+        return np.zeros(shape, dtype)
+
+    def update(self, gathered, A):
+        return gathered + (A > 0)
+
+    def finish(self, gathered, n_steps):
+        return gathered / n_steps
+
+
+def _mean(A, packing):
+    """Mean of the rows of each sequence, (S, H)."""
+    Q = A[packing.first].copy()
+    for now, linked, _ in packing.steps[1:]:
+        Q[: now.stop - now.start] += A[linked]
+    Q /= _lengths(packing, Q)
+    return Q
+
+
+def _lengths(packing, like):
+    return packing.lengths.astype(like.real.dtype)[:, None]
+
+
+POOLS = {
+    "last": Last(),
+    "mean": Mean(),
+    "max": Extreme(np.greater, np.maximum, -np.inf),
+    "min": Extreme(np.less, np.minimum, np.inf),
+    "std": Deviation(),
+    "positive": Positive(),
+}
