@@ -21,12 +21,12 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
         h_t = f(x_t W_{in} + h_{t-1} W_{rec} + b), \qquad
         o_t = \operatorname{softmax}(h_t W_{out} + x_t W_{dir} + c), \qquad h_0 = 0.
 
-    The direct term x_t W_dir is a linear model of the step's own features, to which the hidden
-    units add (Mikolov 2012 [6]_). Training minimises the mean cross-entropy over all steps plus an
-    L2 penalty, by L-BFGS or, with many sequences, by Adam [3]_: there is no learning rate to
-    choose. It starts near zero, where features are learnt rather than drawn [4]_, and the penalty
-    pulls the hidden weights back to there [5]_. Dense features are standardised within, so they
-    need not be scaled. Long sequences are trained in pieces, side by side [7]_.
+    The direct term x_t W_dir, left out for sparse features, is a linear model of the step itself,
+    to which the hidden units add (Mikolov 2012 [6]_). Training minimises the mean cross-entropy
+    over all steps plus an L2 penalty, by L-BFGS or, with many sequences, by Adam [3]_: there is no
+    learning rate to choose. It starts near zero, where features are learnt rather than drawn [4]_,
+    and the penalty pulls the hidden weights back to there [5]_. Dense features are standardised
+    within, so they need not be scaled. Long sequences are trained in pieces, side by side [7]_.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
     output_biases_ : ndarray of shape (K,)
         c.
     direct_weights_ : ndarray of shape (D, K)
-        W_dir.
+        W_dir; only with dense features.
     loss_ : float
         Penalised training loss at the end.
     loss_curve_ : list of float
@@ -210,7 +210,7 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
             "hidden_layer_sizes": layer_sizes(self.hidden_layer_sizes),
             "activation": self.activation,
             "bidirectional": bool(self.bidirectional),
-            "direct": True,
+            "direct": None,  # the data decide
         }
 
     def _build_network(self, structure, n_features, n_outputs):

@@ -6,6 +6,7 @@ from functools import partial
 from numbers import Real
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning, InconsistentVersionWarning
 from sklearn.utils import check_random_state
@@ -18,6 +19,7 @@ from .._input.labels import require_y
 from .._input.layouts import LongTable, WideTable, read_sequences
 from .._networks.activations import ACTIVATIONS
 from .._training.fit import Options, Trained, Validation, fit, fit_batch
+from .._training.recipe import choose_direct
 from .._training.solvers import EXHAUSTED, INTERRUPTED, SOLVERS
 from .._version import __version__
 from .callbacks import Progress
@@ -106,6 +108,7 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         targets = self._targets.read(
             sequences, y, sample_weight, self._class_weight(), self._classes(before)
         )
+        structure = self._settle(structure, sequences, before)
         network = self._build_network(structure, sequences.n_features, targets.n_outputs)
         if before:
             self._check_continues(structure, network, "warm_start=True")
@@ -143,6 +146,7 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         targets = self._targets.read_batch(
             sequences, y, sample_weight, self._class_weight(), self._classes(before), classes
         )
+        structure = self._settle(structure, sequences, before)
         network = self._build_network(structure, sequences.n_features, targets.n_outputs)
         if before:
             self._check_continues(structure, network, "partial_fit")
@@ -169,6 +173,14 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
     def _classes(self, before):
         """Return the classes of the last fit, for training that goes on from there."""
         return self._model.classes if before else None
+
+    def _settle(self, structure, sequences, before):
+        """Return the structure with what depends on the data, at the first fit."""
+        if "direct" not in structure:
+            return structure
+        if before:
+            return structure | {"direct": self._settings["structure"]["direct"]}
+        return structure | {"direct": choose_direct(issparse(sequences.rows))}
 
     def _options(self):
         names = [name for name in Options._fields if hasattr(self, name)]

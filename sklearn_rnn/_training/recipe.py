@@ -89,6 +89,15 @@ def choose_iterations(max_iter, solver, n_sequences, sparse_input):
     return max(ADAM_MIN_EPOCHS, round(ADAM_SEQUENCES / n_sequences))
 
 
+def choose_direct(sparse_input):
+    """Return whether a tagger has a direct term.
+
+    Dense features: it keeps what is learnt from few or noisy data as good as a linear model. Words:
+    it brings nothing, costs conll2000 .007 and a third of the time, and input weights learn them.
+    """
+    return not sparse_input
+
+
 def choose_start(per_step, hidden_feedback, sparse_input):
     """Return where training starts.
 
