@@ -58,7 +58,7 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
           useful for long time lags.
     alpha : float, default=0.1
         L2 penalty of the weights (not the biases), divided by the number of observations. A
-        sequence counts as one observation, and a long one as T / 50, as the labels of neighbouring
+        sequence counts as one observation, and a long one as T / 75, as the labels of neighbouring
         steps are alike; sample weights count as repetitions. The output weights and the direct term
         are shrunk towards zero, the hidden weights (100 times as strongly) towards their initial
         values (Li et al. 2018 [5]_); the input weights of sparse features no more strongly than the
