@@ -42,8 +42,9 @@ class CRF:
 
     standardises_targets = False
     couples_steps = True
-    # With a penalty of the strength of the output weights, held-out letters (ocr_letters, fold 1)
-    # are recognised no better; which labels follow each other is learnt from every step.
+    # Free of penalty. With that of the output weights fewer held-out letters of ocr_letters' fold 1
+    # are recognised: .834 instead of .855, and .847 instead of .853 with two directions (mean of 3
+    # random quarters of the training words, 64 units).
     roles = {"A": Role.BIAS, "start": Role.BIAS, "end": Role.BIAS}
     public_names = {"A": "transition_weights_", "start": "start_scores_", "end": "end_scores_"}
 
