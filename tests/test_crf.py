@@ -6,7 +6,18 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from derivatives import along, assert_close
+from derivatives import (
+    D,
+    H,
+    K,
+    along,
+    assert_close,
+    assert_gradient,
+    dense,
+    jacobian,
+    make_shards,
+    penalty_of,
+)
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from scipy.special import logsumexp
@@ -15,8 +26,10 @@ from sklearn.base import clone
 
 from sklearn_rnn import SequenceTagger
 from sklearn_rnn._networks.crf import CRF
+from sklearn_rnn._networks.hidden_feedback import elman_network
 from sklearn_rnn._networks.packing import Packing
 from sklearn_rnn._networks.parameters import ravel, size, views
+from sklearn_rnn._training.objective import Objective
 
 LENGTHS = np.array([6, 4, 4, 2, 1])
 PACKING = Packing(LENGTHS)
@@ -191,6 +204,32 @@ def test_float32_is_near_float64(scale):
     assert product_32.dtype == np.float32
     scale = max(abs(product).max(), 1e-3)
     assert_allclose(product_32, product, rtol=0, atol=1e-3 * scale)
+
+
+@pytest.mark.parametrize("n_directions", [1, 2])
+@pytest.mark.parametrize("direct", [False, True])
+def test_whole_network(n_directions, direct):
+    """The objective's gradient, and its Gauss-Newton matrix J' H J for the scores' Jacobian J."""
+    rng = np.random.default_rng(0)
+    network = elman_network(D, [H], K, CRF(K), "tanh", (), n_directions, direct)
+    lengths = np.array([4, 2, 1])
+    X, y = rng.standard_normal((7, D)), rng.integers(K, size=7)
+    weight = np.repeat([1.0, 2.0, 0.5], lengths)
+    shards = make_shards(network, X, y, weight, lengths)
+    objective = Objective(network, shards, penalty_of(network, 0.0))
+    w = rng.standard_normal(size(network.shapes))
+    assert_gradient(objective.loss_gradient, w, rng)
+    (shard,) = shards
+    Z, _ = network.forward(objective.parameters(w), shard)
+    loss_gradient, shapes = flat(network.output, Z, shard)
+
+    def scores(w):
+        p = views(w, network.shapes)
+        return ravel({"Z": network.forward(p, shard)[0]} | p, shapes)
+
+    J = jacobian(scores, w)
+    HJ = [along(lambda u: loss_gradient(u)[1], scores(w), column) for column in J.T]
+    assert_close(dense(objective.gauss_newton(w), len(w)), J.T @ np.stack(HJ, axis=1))
 
 
 QUICK = {"hidden_layer_sizes": 4, "max_iter": 5, "random_state": 0, "output": "crf"}
