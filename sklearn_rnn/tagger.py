@@ -1,12 +1,20 @@
 """Pattern 1: hidden units recurrent, an output at every time step."""
 
-from ._compat import StrOptions
+from functools import partial
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from ._compat import StrOptions, validate_params
 from ._estimators.base import RecurrentEstimator, read_fitted
 from ._estimators.model import binary_margin
 from ._estimators.tagging import TaggerMixin
 from ._input.constraints import COUNT, layer_sizes
+from ._input.labels import require_y
+from ._input.weights import check_equal_in_sequences
+from ._networks.crf import CRF, DECODINGS
 from ._networks.hidden_feedback import elman_network
-from ._networks.network import infer_logits
+from ._networks.network import IGNORE_OVERFLOW, infer_log, infer_logits
 from ._networks.outputs import Softmax
 
 
@@ -28,6 +36,19 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
     and the penalty pulls the hidden weights back to there [5]_. Dense features are standardised
     within, so they need not be scaled. Long sequences are trained in pieces, side by side [7]_.
 
+    With ``output="crf"`` the labels of a sequence are predicted together, by a conditional random
+    field on the states (Lafferty et al. 2001 [8]_), whose probabilities are normalised over all
+    label sequences:
+
+    .. math::
+
+        p(y \mid x) \propto \exp\Big( s_{y_1} + e_{y_T} + \sum_{t > 1} A_{y_{t-1}, y_t}
+            + \sum_t (h_t W_{out} + x_t W_{dir} + c)_{y_t} \Big).
+
+    So what comes later can revise what came before. Likelihood, marginals, the most probable
+    sequence and samples are exact, by forward and backward recursions (Rabiner 1989 [9]_) in time
+    of order N K^2. Its sequences are not cut into pieces.
+
     Parameters
     ----------
     hidden_layer_sizes : int or tuple of int, default=(32,)
@@ -36,6 +57,15 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
         What f is. tanh and logistic are bounded, so that long sequences cannot overflow.
     bidirectional : bool, default=False
         Whether each layer has as many units again that read the sequence from its end [2]_.
+    output : {"softmax", "crf"}, default="softmax"
+        What stands on the states: "softmax" labels each step by itself, "crf" the whole sequence.
+        A CRF takes one weight for each sequence: weights that differ between the steps of a
+        sequence, also by `class_weight`, are refused.
+    decoding : {"marginal", "viterbi"}, default="marginal"
+        What `predict` of a CRF, and so `score` and early stopping, go by. "marginal" is the most
+        probable label of each step, "viterbi" the most probable sequence of labels, both given the
+        whole sequence. It changes nothing of `predict_proba`, nor, without early stopping, of what
+        is learnt, so it can be set after `fit`. Without a CRF both are the same.
     sequence_id : str or int, default=None
         In a 2-D X, the column (name or position), or the name of the pandas index level, that tells
         sequences apart; the rows of a sequence must be contiguous. Without it, a 2-D X is one
@@ -110,6 +140,10 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
         c.
     direct_weights_ : ndarray of shape (D, K)
         W_dir; only with dense features.
+    transition_weights_ : ndarray of shape (K, K)
+        A of a CRF: the row is the label before. It has no penalty, like the biases.
+    start_scores_, end_scores_ : ndarray of shape (K,)
+        s and e of a CRF.
     loss_ : float
         Penalised training loss at the end.
     loss_curve_ : list of float
@@ -144,6 +178,10 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
        University of Technology.
     .. [7] R. J. Williams, J. Peng (1990). An efficient gradient-based algorithm for on-line
        training of recurrent network trajectories. Neural Computation 2(4).
+    .. [8] J. Lafferty, A. McCallum, F. Pereira (2001). Conditional random fields: probabilistic
+       models for segmenting and labeling sequence data. ICML.
+    .. [9] L. R. Rabiner (1989). A tutorial on hidden Markov models and selected applications in
+       speech recognition. Proceedings of the IEEE 77(2).
 
     Examples
     --------
@@ -162,6 +200,8 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
         **TaggerMixin._parameter_constraints,
         "bidirectional": ["boolean"],
         "truncated_bptt_steps": [StrOptions({"auto"}), COUNT, None],
+        "output": [StrOptions({"softmax", "crf"})],
+        "decoding": [StrOptions(set(DECODINGS))],
     }
 
     def __init__(
@@ -170,6 +210,8 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
         activation="tanh",
         *,
         bidirectional=False,
+        output="softmax",
+        decoding="marginal",
         sequence_id=None,
         truncated_bptt_steps="auto",
         solver="auto",
@@ -189,6 +231,8 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.bidirectional = bidirectional
+        self.output = output
+        self.decoding = decoding
         self.sequence_id = sequence_id
         self.truncated_bptt_steps = truncated_bptt_steps
         self.solver = solver
@@ -211,6 +255,7 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
             "activation": self.activation,
             "bidirectional": bool(self.bidirectional),
             "direct": None,  # the data decide
+            "output": self.output,
         }
 
     def _build_network(self, structure, n_features, n_outputs):
@@ -218,11 +263,19 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
             n_features,
             structure["hidden_layer_sizes"],
             n_outputs,
-            Softmax(),
+            CRF(n_outputs) if structure["output"] == "crf" else Softmax(),
             structure["activation"],
             n_directions=1 + structure["bidirectional"],
             direct=structure["direct"],
         )
+
+    def _check_weight(self, sequences, weight):
+        if self.output == "crf":
+            check_equal_in_sequences(weight, sequences)
+
+    def _predictor(self):
+        self._validate_params()  # decoding may have been set after `fit`
+        return partial(_labels, self.decoding, super()._predictor())
 
     def decision_function(self, X):
         """Logits at each step.
@@ -235,9 +288,91 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
         Returns
         -------
         ndarray
-            In the layout of `predict_proba`; with two classes, as scikit-learn has it, one value a
-            step instead of two: the logit of ``classes_[1]`` less that of ``classes_[0]``.
+            In the layout of `predict_proba`, of which it is the logarithm up to a number for each
+            step: the softmax of both is the same. A CRF gives the logarithm itself. With two
+            classes, as scikit-learn has it, one value a step instead of two: the logit of
+            ``classes_[1]`` less that of ``classes_[0]``.
         """
         model, sequences = read_fitted(self, X)
-        Z = model.infer(sequences, self.n_jobs, infer_logits)
-        return sequences.give_back(binary_margin(Z))
+        function = infer_log if model.network.output.couples_steps else infer_logits
+        return sequences.give_back(binary_margin(model.infer(sequences, self.n_jobs, function)))
+
+    def sequence_log_proba(self, X, y):
+        """Log-probability of whole sequences of labels, log p(y_1, ..., y_T | x_1, ..., x_T).
+
+        With the softmax output the steps are independent given X: it is the sum of their
+        log-probabilities.
+
+        Parameters
+        ----------
+        X : array-like
+            In any of the layouts of `fit`.
+        y : array-like
+            A label for each step, in any of the layouts of `fit`.
+
+        Returns
+        -------
+        ndarray of shape (S,)
+            One for each sequence, whatever the layout; those of a table in the order of its rows.
+
+        Raises
+        ------
+        ValueError
+            If y holds a label that was not seen in `fit`, of which nothing is known.
+        """
+        model, sequences = read_fitted(self, X)
+        require_y(self, y)
+        codes = self._targets.read_codes(sequences, y, model.classes)
+        terms = model.map_sequences(sequences, self.n_jobs, _log_proba, codes)
+        model.check_overflow(sequences, np.isfinite(terms))
+        return np.add.reduceat(terms, np.cumsum(sequences.lengths) - sequences.lengths)
+
+    @validate_params(
+        {"n_samples": [COUNT], "random_state": ["random_state"]},
+        prefer_skip_nested_validation=False,
+    )
+    def sample(self, X, n_samples=1, random_state=None):
+        """Draw sequences of labels from p(y_1, ..., y_T | x_1, ..., x_T), exactly.
+
+        With the softmax output the steps are drawn independently of each other.
+
+        Parameters
+        ----------
+        X : array-like
+            In any of the layouts of `fit`.
+        n_samples : int, default=1
+            How many sequences of labels to draw for each sequence of X.
+        random_state : int, RandomState instance or None, default=None
+            Determines what is drawn. Pass an int for the same at each call.
+
+        Returns
+        -------
+        ndarray
+            (n_samples, S, T) for a 3-D array, (n_samples, N) for a table, else an object array
+            (n_samples, S) of arrays (T_i,). Each ``sample[i]`` is like what `predict` returns.
+        """
+        model, sequences = read_fitted(self, X)
+        U = check_random_state(random_state).random_sample((sequences.rows.shape[0], n_samples))
+        codes = model.map_sequences(sequences, self.n_jobs, _sample, U)
+        model.check_overflow(sequences, (codes >= 0).all(axis=1))
+        return np.stack([sequences.give_back(labels) for labels in model.classes[codes.T]])
+
+
+@IGNORE_OVERFLOW
+def _labels(decoding, predictor, network, p, shard):
+    """Codes of labels, those of a CRF by its decoding, of other outputs by the predictor."""
+    if not network.output.couples_steps:
+        return predictor(network, p, shard)
+    return network.output.decode(p, infer_logits(network, p, shard), shard.packing, decoding)
+
+
+@IGNORE_OVERFLOW
+def _log_proba(network, p, shard):
+    """Terms of log p(y | x), one for each step."""
+    return network.output.log_proba(p, infer_logits(network, p, shard), shard.y, shard.packing)
+
+
+@IGNORE_OVERFLOW
+def _sample(network, p, shard):
+    """Labels drawn by the random numbers that stand for targets."""
+    return network.output.sample(p, infer_logits(network, p, shard), shard.packing, shard.y)

@@ -186,7 +186,11 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         names = [name for name in Options._fields if hasattr(self, name)]
         return Options(**{name: getattr(self, name) for name in names})
 
+    def _check_weight(self, sequences, weight):
+        """Refuse weights of targets that the network's output cannot take."""
+
     def _data(self, sequences, targets):
+        self._check_weight(sequences, targets.weight)
         per_step = self._targets.unit.per_step
         return Data(sequences.rows, sequences.lengths, targets.y, targets.weight, per_step)
 
@@ -307,7 +311,8 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If the estimator is bidirectional, for which a sequence must have ended.
+            If the estimator is bidirectional or has a CRF output, for which a sequence must have
+            ended.
 
         Examples
         --------
@@ -326,6 +331,11 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
             raise ValueError(
                 "start() predicts while a sequence goes on, but with bidirectional=True half of "
                 "the units read it from its end. Fit with bidirectional=False."
+            )
+        if model.network.output.couples_steps:
+            raise ValueError(
+                "start() predicts while a sequence goes on, but with output='crf' what comes later "
+                "revises what came before. Fit with output='softmax'."
             )
         # a copy, so that the stepper stays as it is when the user changes weights in place
         p = {name: W.copy() for name, W in model.p.items()}

@@ -39,3 +39,18 @@ def _read_weight(sample_weight, n, unit, of):
     if not weight.any():
         raise ValueError("sample_weight is zero everywhere.")
     return weight
+
+
+def check_equal_in_sequences(weight, sequences):
+    """Refuse weights (N,) that differ between the steps of a sequence."""
+    starts = np.cumsum(sequences.lengths) - sequences.lengths
+    first = np.repeat(weight[starts], sequences.lengths)
+    differing = np.flatnonzero(weight != first)
+    if len(differing):
+        row = differing[0]
+        raise ValueError(
+            "output='crf' takes one weight for each sequence, but with sample_weight and "
+            f"class_weight that of {sequences.describe_position(row)} is {weight[row]:.6g}, and "
+            f"that of the first step of this sequence {first[row]:.6g}. Pass sample_weight of "
+            "shape (S,) and no class_weight, or take output='softmax'."
+        )

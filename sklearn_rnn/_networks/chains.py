@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from scipy.special import logsumexp
 
-from .outputs import log_softmax
+from .outputs import draw, log_softmax
 from .packing import Packing
 
 # Pairs of a row and a previous label whose logits are computed at once: their tables stay in the
@@ -195,16 +195,3 @@ def _sample(chain, U):
             Z = chain.given(rows, labels[rows.start - lag : rows.stop - lag])
             labels[rows] = draw(Z, U[rows])
     return labels
-
-
-def draw(Z: np.ndarray, U: np.ndarray) -> np.ndarray:
-    """Labels by inversion: the first whose cumulative probability exceeds the random number.
-
-    The logits Z are (..., K); U and the labels have the shape before K. -1 where a logit is not
-    finite.
-    """
-    cumulative = np.exp(Z - Z.max(axis=-1, keepdims=True)).cumsum(axis=-1)
-    total = cumulative[..., -1]
-    labels = (cumulative <= (U * total)[..., None]).sum(axis=-1)
-    # float32 may round U to one
-    return np.where(np.isfinite(total), np.minimum(labels, Z.shape[-1] - 1), -1)

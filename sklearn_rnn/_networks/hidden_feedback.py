@@ -76,6 +76,7 @@ class HiddenFeedback:
             self.input_biases["W_dir"] = "c"
             self.output_weights += ("W_dir",)
         self.roles |= dict.fromkeys(self.output_weights, Role.OUTPUT) | {"c": Role.BIAS}
+        self.roles |= output.roles
 
     def initial(self, rng, start):
         p = {}
@@ -175,13 +176,14 @@ class HiddenFeedback:
     def attributes(self, p):
         layers = range(len(self.layers))
         W_rec = [p[f"W_rec{i}"] for i in layers]
-        return {
+        public = {
             "input_weights_": [p[f"W_in{i}"] for i in layers],
             "recurrent_weights_": W_rec if self.n_directions == 2 else [W[0] for W in W_rec],
             "hidden_biases_": [p[f"b{i}"] for i in layers],
             "output_weights_": p["W_out"],
             "output_biases_": p["c"],
         } | ({"direct_weights_": p["W_dir"]} if "W_dir" in self.shapes else {})
+        return public | {a: p[name] for name, a in self.output.public_names.items()}
 
     def parameters(self, attributes: dict[str, Any]):
         p = {"W_out": attributes["output_weights_"], "c": attributes["output_biases_"]}
@@ -194,7 +196,7 @@ class HiddenFeedback:
                 f"W_rec{i}": W_rec.reshape(-1, *W_rec.shape[-2:]),
                 f"b{i}": attributes["hidden_biases_"][i],
             }
-        return p
+        return p | {name: attributes[a] for name, a in self.output.public_names.items()}
 
 
 def elman_network(

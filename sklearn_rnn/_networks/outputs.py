@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from .packing import Packing
-from .parameters import Parameters, Shapes
+from .parameters import Parameters, Role, Shapes
 
 
 class Output(Protocol):
@@ -23,11 +23,20 @@ class Output(Protocol):
     ----------
     shapes : dict of str to tuple
         Name and shape of the parameters that the output has of its own, none if it is pointwise.
+    roles : dict of str to Role
+        What each of these parameters does.
+    public_names : dict of str to str
+        The fitted attribute that has each of these parameters.
+    couples_steps : bool
+        Whether predictions for a step depend on the whole sequence, and its weight is one number.
     standardises_targets : bool
         Whether targets are brought to zero mean and unit variance for training.
     """
 
     shapes: Shapes
+    roles: dict[str, Role]
+    public_names: dict[str, str]
+    couples_steps: bool
     standardises_targets: bool
 
     def loss_gradient(self, p: Parameters, Z, shard) -> tuple[float, np.ndarray, Parameters]:
@@ -40,10 +49,18 @@ class Output(Protocol):
         """Return predictions: probabilities, or numbers."""
 
 
-class Softmax:
-    """Cross-entropy: l = -log softmax(z)_y, for a label y in 0..K-1."""
+class Pointwise:
+    """An output without parameters that looks at each row by itself."""
 
     shapes: Shapes = {}
+    roles: dict[str, Role] = {}
+    public_names: dict[str, str] = {}
+    couples_steps = False
+
+
+class Softmax(Pointwise):
+    """Cross-entropy: l = -log softmax(z)_y, for a label y in 0..K-1."""
+
     standardises_targets = False
 
     def loss_gradient(self, p, Z, shard):
@@ -70,11 +87,18 @@ class Softmax:
         """Return the logarithm of the probabilities."""
         return log_softmax(Z)
 
+    def log_proba(self, p, Z, y, packing=None):
+        """Return log p(y_t | x) of each row, in double precision."""
+        return log_softmax(Z)[np.arange(len(Z)), y].astype(np.float64)
 
-class Squares:
+    def sample(self, p, Z, packing, U):
+        """Return labels (N, n_samples) drawn by uniform random numbers of that shape."""
+        return draw(Z[:, None, :], U)
+
+
+class Squares(Pointwise):
     """Squared error: l = ||z - y||^2 / 2, for targets y (K,)."""
 
-    shapes: Shapes = {}
     standardises_targets = True
 
     def loss_gradient(self, p, Z, shard):
@@ -109,3 +133,16 @@ def softmax_product(output, V):
     product = output * V
     product -= output * product.sum(axis=-1, keepdims=True)
     return product
+
+
+def draw(Z: np.ndarray, U: np.ndarray) -> np.ndarray:
+    """Labels by inversion: the first whose cumulative probability exceeds the random number.
+
+    The logits Z are (..., K); U and the labels have the shape before K. -1 where a logit is not
+    finite.
+    """
+    cumulative = np.exp(Z - Z.max(axis=-1, keepdims=True)).cumsum(axis=-1)
+    total = cumulative[..., -1]
+    labels = (cumulative <= (U * total)[..., None]).sum(axis=-1)
+    # float32 may round U to one
+    return np.where(np.isfinite(total), np.minimum(labels, Z.shape[-1] - 1), -1)

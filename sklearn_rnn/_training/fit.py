@@ -274,7 +274,9 @@ def _start(network, data, seed):
 
 def _training_set(network, data, members, options):
     cut = None
-    if options.truncated_bptt_steps is not None and data.per_step and network.hidden_feedback:
+    # an output that couples the steps needs whole sequences
+    takes_pieces = network.hidden_feedback and not network.output.couples_steps
+    if options.truncated_bptt_steps is not None and data.per_step and takes_pieces:
         n_steps = options.truncated_bptt_steps
         n_steps = PIECE_STEPS if n_steps == "auto" else n_steps
         if (data.lengths[members] > n_steps).any():
