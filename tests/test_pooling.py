@@ -112,3 +112,15 @@ def test_a_constant_unit_has_no_deviation_and_no_gradient():
     dA = np.zeros((6, H))
     POOLS["std"].vjp(cache, np.ones((2, H)), dA)
     assert not Q.any() and not dA.any()
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_std_of_constant_states_has_no_gradient(dtype, rng):
+    packing = Packing(LENGTHS)
+    A = np.full((packing.n_rows, H), 0.1, dtype)  # the mean of nine would be rounded
+    Q, cache = POOLS["std"].forward(A, packing, 1)
+    assert_array_equal(Q, 0.0)
+    assert_array_equal(POOLS["std"].jvp(cache, rng.standard_normal(A.shape).astype(dtype)), 0.0)
+    dA = np.zeros_like(A)
+    POOLS["std"].vjp(cache, np.ones_like(Q), dA)
+    assert_array_equal(dA, 0.0)

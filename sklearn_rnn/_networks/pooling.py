@@ -125,7 +125,9 @@ class Deviation:
     """The standard deviation over all steps; its derivative is set to 0 where it is 0."""
 
     def forward(self, A, packing, n_directions):
-        offset = A - _mean(A, packing)[packing.sequence]
+        # from the first step, so that of a constant unit it is 0 and not what rounding leaves
+        offset = A - A[packing.first][packing.sequence]
+        offset -= _mean(offset, packing)[packing.sequence]
         Q = np.sqrt(_mean(offset * offset, packing))
         # dQ = mean of offset dA / Q
         slope = offset / np.where(Q.real > 0, Q, np.inf)[packing.sequence]
