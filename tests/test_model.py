@@ -41,6 +41,7 @@ OTHER = {
     "n_jobs": 2,
     "random_state": 9,
     "truncated_bptt_steps": 3,
+    "output": "crf",
     "verbose": 1,
 }
 

@@ -38,7 +38,8 @@ FEEDBACK = SMALL._replace(stiffness=3.0)
 
 # The penalty counts a sequence as one observation, and a long one as one for so many steps, since
 # labels of neighbouring steps are alike. By held-out parts of training sets (benchmarks/README.md)
-# 30 to 130 are best; at 50 and 60 some starts on protein_ss overfit for 1,000 iterations, at 75 none.
+# 50 to 100 are best; at 50 and 60 some starts on protein_ss overfit for 1,000 iterations, at 75
+# none does.
 STEPS_PER_OBSERVATION = 75
 # Steps of a piece of a long sequence, and steps that warm up its state. By held-out parts of four
 # sets all pieces of 50 to 400 steps score as exact gradients do; these take the least time.
