@@ -84,7 +84,7 @@ def log_marginals(chain: Chain) -> np.ndarray:
 
 
 @cache
-def _floor(K, dtype):
+def digits_floor(K, dtype):
     """Value below which a sum of K terms has lost digits."""
     limits = np.finfo(dtype)
     # what underflows is less than `tiny` in each of the K terms and of their factors
@@ -98,7 +98,7 @@ def pass_on(log_alpha, alpha, Z):
     The sum runs over probabilities, which is quick; where one comes so near to underflow that
     digits are lost, it runs over logarithms. The logits Z (n, K, K) of the tables are overwritten.
     """
-    floor = _floor(Z.shape[-1], Z.dtype)
+    floor = digits_floor(Z.shape[-1], Z.dtype)
     Z -= Z.max(axis=2, keepdims=True)
     E = np.exp(Z)
     total = E.sum(axis=2)

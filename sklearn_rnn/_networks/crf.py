@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .chains import PAIRS, _floor
+from .chains import PAIRS, digits_floor
 from .outputs import draw
 from .parameters import Role
 
@@ -25,7 +25,7 @@ _STEP = {np.dtype(np.float32): 1e-10, np.dtype(np.float64): 1e-30}
 def _least(K, dtype):
     """Return the value below which a sum of K terms, or its imaginary part, has lost digits."""
     real = np.empty(0, dtype).real.dtype
-    return _floor(K, real) / (1.0 if real == dtype else _STEP[real])
+    return digits_floor(K, real) / (1.0 if real == dtype else _STEP[real])
 
 
 class CRF:
