@@ -116,6 +116,21 @@ def test_saved_state_has_a_version():
     assert_array_equal(copy.predict(X_TEST), fitted("classifier").predict(X_TEST))
 
 
+def test_a_tagger_of_version_0_1_is_read():
+    tagger = SequenceTagger(4, max_iter=3, random_state=0).fit(
+        [sparse.csr_array(x) for x in X], sign_so_far(X)
+    )
+    state = tagger.__getstate__()
+    for later in ("_sklearn_rnn_version", "_settings", "output", "decoding"):
+        del state[later]
+    del state["truncated_bptt_steps"]
+    copy = SequenceTagger.__new__(SequenceTagger)
+    with pytest.warns(InconsistentVersionWarning):
+        copy.__setstate__(state)
+    assert_array_equal(copy.predict_proba(X_TEST), tagger.predict_proba(X_TEST))
+    assert copy.get_params() == tagger.get_params()
+
+
 # Features that do not vary in training
 
 

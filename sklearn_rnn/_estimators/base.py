@@ -272,6 +272,8 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
                 ),
                 stacklevel=2,
             )
+            # parameters that came later
+            state = type(self)().get_params(deep=False) | state
         super().__setstate__(state)
         if "output_weights_" in state:
             self._model = self._restored_model()
