@@ -3,13 +3,11 @@
 from functools import partial
 
 import numpy as np
-from sklearn.utils import check_random_state
 
 from ._compat import StrOptions, validate_params
-from ._estimators.base import RecurrentEstimator, read_fitted
-from ._estimators.tagging import TaggerMixin
+from ._estimators.base import RecurrentEstimator
+from ._estimators.tagging import TaggerMixin, draw_labels, sum_log_proba
 from ._input.constraints import COUNT, layer_sizes
-from ._input.labels import require_y
 from ._networks.chains import DECODERS
 from ._networks.network import IGNORE_OVERFLOW
 from ._networks.output_feedback import FreeRunning, TeacherForced
@@ -293,13 +291,7 @@ class OutputFeedbackTagger(TaggerMixin, RecurrentEstimator):
         ValueError
             If y holds a label that was not seen in `fit`, of which nothing is known.
         """
-        model, sequences = read_fitted(self, X)
-        require_y(self, y)
-        codes = self._targets.read_codes(sequences, y, model.classes)
-        log_P = model.map_sequences(sequences, self.n_jobs, _log_proba, codes)
-        model.check_overflow(sequences, np.isfinite(log_P))
-        starts = np.cumsum(sequences.lengths) - sequences.lengths
-        return np.add.reduceat(log_P, starts)
+        return sum_log_proba(self, X, y, _log_proba)
 
     @validate_params(
         {"n_samples": [COUNT], "random_state": ["random_state"]},
@@ -323,12 +315,7 @@ class OutputFeedbackTagger(TaggerMixin, RecurrentEstimator):
             (n_samples, S, T) for a 3-D array, (n_samples, N) for a table, else an object array
             (n_samples, S) of arrays (T_i,). Each ``sample[i]`` is like what `predict` returns.
         """
-        model, sequences = read_fitted(self, X)
-        U = check_random_state(random_state).random_sample((sequences.rows.shape[0], n_samples))
-        codes = model.map_sequences(sequences, self.n_jobs, _sample, U)
-        model.check_overflow(sequences, (codes >= 0).all(axis=1))
-        drawn = [sequences.give_back(labels) for labels in model.classes[codes.T]]
-        return np.stack(drawn)
+        return draw_labels(self, X, n_samples, random_state, _sample)
 
     def _structure(self):
         return {

@@ -2,15 +2,11 @@
 
 from functools import partial
 
-import numpy as np
-from sklearn.utils import check_random_state
-
 from ._compat import StrOptions, validate_params
 from ._estimators.base import RecurrentEstimator, read_fitted
 from ._estimators.model import binary_margin
-from ._estimators.tagging import TaggerMixin
+from ._estimators.tagging import TaggerMixin, draw_labels, sum_log_proba
 from ._input.constraints import COUNT, layer_sizes
-from ._input.labels import require_y
 from ._input.weights import check_equal_in_sequences
 from ._networks.crf import CRF, DECODINGS
 from ._networks.hidden_feedback import elman_network
@@ -320,12 +316,7 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
         ValueError
             If y holds a label that was not seen in `fit`, of which nothing is known.
         """
-        model, sequences = read_fitted(self, X)
-        require_y(self, y)
-        codes = self._targets.read_codes(sequences, y, model.classes)
-        terms = model.map_sequences(sequences, self.n_jobs, _log_proba, codes)
-        model.check_overflow(sequences, np.isfinite(terms))
-        return np.add.reduceat(terms, np.cumsum(sequences.lengths) - sequences.lengths)
+        return sum_log_proba(self, X, y, _log_proba)
 
     @validate_params(
         {"n_samples": [COUNT], "random_state": ["random_state"]},
@@ -351,11 +342,7 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
             (n_samples, S, T) for a 3-D array, (n_samples, N) for a table, else an object array
             (n_samples, S) of arrays (T_i,). Each ``sample[i]`` is like what `predict` returns.
         """
-        model, sequences = read_fitted(self, X)
-        U = check_random_state(random_state).random_sample((sequences.rows.shape[0], n_samples))
-        codes = model.map_sequences(sequences, self.n_jobs, _sample, U)
-        model.check_overflow(sequences, (codes >= 0).all(axis=1))
-        return np.stack([sequences.give_back(labels) for labels in model.classes[codes.T]])
+        return draw_labels(self, X, n_samples, random_state, _sample)
 
 
 @IGNORE_OVERFLOW

@@ -1,7 +1,8 @@
 """The public methods of the estimators that give a label to each step."""
 
+import numpy as np
 from sklearn.metrics import accuracy_score
-from sklearn.utils import ClassifierTags
+from sklearn.utils import ClassifierTags, check_random_state
 
 from .._compat import StrOptions
 from .._input.constraints import COLUMN
@@ -168,3 +169,22 @@ class TaggerMixin:
         labels, weight = self._targets.read_known(sequences, y, sample_weight, model.classes)
         predicted = model.labels(sequences, self.n_jobs, self._predictor())
         return accuracy_score(labels, predicted, sample_weight=weight)
+
+
+def sum_log_proba(estimator, X, y, function):
+    """Return log p(y | x) of each sequence, (S,): the sum of ``function`` over its steps."""
+    model, sequences = read_fitted(estimator, X)
+    require_y(estimator, y)
+    codes = LabelTargets(STEP).read_codes(sequences, y, model.classes)
+    terms = model.map_sequences(sequences, estimator.n_jobs, function, codes)
+    model.check_overflow(sequences, np.isfinite(terms))
+    return np.add.reduceat(terms, np.cumsum(sequences.lengths) - sequences.lengths)
+
+
+def draw_labels(estimator, X, n_samples, random_state, function):
+    """Return samples of labels in the layout of X; ``function`` draws by uniform random numbers."""
+    model, sequences = read_fitted(estimator, X)
+    U = check_random_state(random_state).random_sample((sequences.rows.shape[0], n_samples))
+    codes = model.map_sequences(sequences, estimator.n_jobs, function, U)
+    model.check_overflow(sequences, (codes >= 0).all(axis=1))
+    return np.stack([sequences.give_back(labels) for labels in model.classes[codes.T]])
