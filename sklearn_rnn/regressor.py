@@ -265,7 +265,7 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
         """
         model, sequences = read_fitted(self, X)
         predictions = model.infer(sequences, self.n_jobs)
-        return predictions[:, 0] if self._single_target else predictions
+        return predictions[:, 0] if model.single_target else predictions
 
     def score(self, X, y, sample_weight=None):
         """Coefficient of determination, R^2.

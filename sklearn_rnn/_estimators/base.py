@@ -230,6 +230,7 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         """Return all attributes of an estimator with the parameters p; some need ``trained``."""
         table = self._table()
         classes = targets.attributes.get("classes_")
+        is_single = targets.attributes.get("_single_target", False)
         per_step = self._targets.unit.per_step
         attributes = {name: vars(reader)[name] for name in _READ_ATTRIBUTES if name in vars(reader)}
         weights = network.attributes(p)
@@ -237,7 +238,7 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         attributes |= {
             "n_parameters_": sum(W.size for W in p.values()),
             "_settings": {"structure": structure, "table": asdict(table)},
-            "_model": FittedModel(network, weights, reader, table, per_step, classes),
+            "_model": FittedModel(network, weights, reader, table, per_step, classes, is_single),
         }
         if trained is not None:
             attributes |= {
@@ -294,7 +295,8 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         vars(reader).update({name: saved[name] for name in _READ_ATTRIBUTES if name in saved})
         per_step = self._targets.unit.per_step
         weights = {name: saved[name] for name in network.attributes(network.parameters(saved))}
-        return FittedModel(network, weights, reader, table, per_step, saved.get("classes_"))
+        classes, is_single = saved.get("classes_"), saved.get("_single_target", False)
+        return FittedModel(network, weights, reader, table, per_step, classes, is_single)
 
     def start(self):
         """Start to predict one or several sequences step by step, as their steps come in.
@@ -341,7 +343,7 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
             )
         # a copy, so that the stepper stays as it is when the user changes weights in place
         p = {name: W.copy() for name, W in model.p.items()}
-        return Stepper(model.network, p, getattr(self, "_single_target", False))
+        return Stepper(model.network, p, model.single_target)
 
 
 def fitted_model(estimator):

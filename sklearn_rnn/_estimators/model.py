@@ -31,6 +31,8 @@ class FittedModel:
     per_step : bool
         Whether there is one prediction for each step, or for each sequence.
     classes : ndarray of shape (K,) or None
+    single_target : bool
+        Whether predictions are numbers instead of rows of one number.
     """
 
     network: Network
@@ -39,6 +41,7 @@ class FittedModel:
     table: LongTable | WideTable
     per_step: bool
     classes: np.ndarray | None
+    single_target: bool
     _converted: dict = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
