@@ -9,7 +9,7 @@ from scipy import sparse
 
 from sklearn_rnn._execution.workspace import Workspace
 from sklearn_rnn._networks.activations import ACTIVATIONS
-from sklearn_rnn._networks.layers import ElmanLayer
+from sklearn_rnn._networks.layers import ElmanLayer, LeakyLayer
 from sklearn_rnn._networks.packing import Packing
 from sklearn_rnn._networks.parameters import ravel, size, views
 from sklearn_rnn._training.recipe import RESERVOIR
@@ -18,7 +18,15 @@ LAYERS = {
     f"{activation}-{n_directions}": ElmanLayer(D, H, ACTIVATIONS[activation], n_directions)
     for activation in ACTIVATIONS
     for n_directions in (1, 2)
-} | {"gru": GRULayer(D, H)}
+}
+LAYERS |= {
+    f"leaky-{activation}-{n_directions}": LeakyLayer(
+        D, H, ACTIVATIONS[activation], (1.0, 0.3, 0.1), n_directions
+    )
+    for activation in ACTIVATIONS
+    for n_directions in (1, 2)
+}
+LAYERS["gru"] = GRULayer(D, H)
 PACKING = Packing(np.sort(LENGTHS)[::-1])
 
 parametrize_layers = pytest.mark.parametrize("name", LAYERS)
@@ -92,6 +100,37 @@ def test_gradient_in_the_inputs(name, rng):
     assert nothing is None
     for key, gradient in others.items():
         assert_array_equal(gradients[key], gradient)
+
+
+@pytest.mark.parametrize("n_directions", [1, 2])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_a_leak_of_one_is_an_elman_layer(activation, n_directions, rng):
+    elman, w, X = problem(f"{activation}-{n_directions}", rng)
+    leaky = LeakyLayer(D, H, ACTIVATIONS[activation], (1.0,), n_directions)
+    assert leaky.shapes == elman.shapes
+    p = views(w, elman.shapes)
+    v = views(rng.standard_normal(len(w)), elman.shapes)
+    dX = rng.standard_normal(X.shape)
+    results = []
+    for layer in (elman, leaky):
+        states, cache = layer.forward(p, X, PACKING)
+        gradients, gradient_X = layer.vjp(p, cache, np.ones_like(states), True)
+        tangent = layer.jvp(p, cache, v, dX)
+        results.append([states, gradient_X, tangent, *gradients.values()])
+    for of_elman, of_leaky in zip(*results):
+        assert_array_equal(of_leaky, of_elman)
+
+
+def test_recurrence_of_leaky_units(rng):
+    layer, w, X = problem("leaky-tanh-1", rng)
+    p = views(w, layer.shapes)
+    states, _ = layer.forward(p, X, PACKING)
+    x, h = X[PACKING.sequence == 0], np.zeros(3 * H)
+    for t, x_t in enumerate(x):
+        recurrent = np.concatenate([part @ W for part, W in zip(np.split(h, 3), p["W_rec"])])
+        leak = np.repeat([1.0, 0.3, 0.1], H)
+        h = (1 - leak) * h + leak * np.tanh(x_t @ p["W_in"] + recurrent + p["b"])
+        assert_close(states[PACKING.sequence == 0][t], h)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

@@ -13,6 +13,9 @@ from .packing import Packing
 from .parameters import Parameters, Shapes
 from .products import column_sums, cross_product, rows_times
 
+# Of the input weights of a `LeakyLayer`, as a share of those of the unit that sees most
+WEAKEST_INPUT = 0.2
+
 
 class Layer(Protocol):
     """What `HiddenFeedback` asks of a layer.
@@ -96,12 +99,10 @@ class ElmanLayer:
     def initial(self, rng, start):
         gain = start.gain * self.activation.input_scale
         radius = start.radius * self.activation.recurrent_scale
-        n_units = self.shapes["W_rec"][1]
+        n_blocks, n_units, _ = self.shapes["W_rec"]
         return {
             "W_in": random_inputs(rng, gain, self.shapes["W_in"]),
-            "W_rec": np.stack(
-                [radius * orthogonal(n_units, rng) for _ in range(self.n_directions)]
-            ),
+            "W_rec": np.stack([radius * orthogonal(n_units, rng) for _ in range(n_blocks)]),
             "b": rng.normal(0, 0.2, self.shapes["b"]),
         }
 
@@ -163,6 +164,117 @@ class ElmanLayer:
         walks = (packing.steps, packing.steps_back)[: self.n_directions]
         blocks = (np.split(array, self.n_directions, axis=1) for array in arrays)
         return zip(walks, *blocks)
+
+
+class LeakyLayer(ElmanLayer):
+    """h_t = (1 - leak) h_{t-1} + leak f(x_t W_in + h_{t-1} W_rec + b) (Jaeger et al. 2007).
+
+    The units are in independent blocks, each with a leak of its own, which is fixed: it changes its
+    states about 1 / leak times as slowly as an Elman layer, which it is with a leak of 1. W_in and
+    b hold the blocks side by side, W_rec is (number of blocks, H, H).
+
+    Parameters
+    ----------
+    n_inputs, n_units : int
+        D, and H of each block.
+    activation : Activation
+    leaks : sequence of float
+        Above 0, at most 1. There is a block for each, in each direction.
+    n_directions : {1, 2}
+    """
+
+    def __init__(self, n_inputs, n_units, activation: Activation, leaks, n_directions=1):
+        self.activation = activation
+        self.n_directions = n_directions
+        self.n_inputs = n_inputs
+        self.leaks = tuple(map(float, leaks)) * n_directions
+        self.n_outputs = len(self.leaks) * n_units
+        self.shapes = {
+            "W_in": (n_inputs, self.n_outputs),
+            "W_rec": (len(self.leaks), n_units, n_units),
+            "b": (self.n_outputs,),
+        }
+
+    def initial(self, rng, start):
+        p = super().initial(rng, start)
+        # units that see their inputs weakly are nearly linear, the others saturate
+        p["W_in"] *= np.exp(rng.uniform(np.log(WEAKEST_INPUT), 0.0, self.n_outputs))
+        return p
+
+    def step(self, p, state, X):
+        A = X @ p["W_in"]
+        A += p["b"]
+        H = np.empty_like(A)
+        blocks = (np.split(array, len(self.leaks), axis=1) for array in (A, state, H))
+        for leak, W_rec, A_b, before, H_b in zip(self.leaks, p["W_rec"], *blocks):
+            A_b += before @ W_rec
+            self.activation.apply(A_b)
+            H_b[:] = leak * A_b
+            H_b += (1 - leak) * before
+        return H, H
+
+    def forward(self, p, X, packing):
+        F = rows_times(X, p["W_in"], packing.empty)  # a becomes f(a) in place
+        F += p["b"]
+        H = packing.empty(F.shape, F.dtype)
+        for b, (steps, F_b, H_b) in enumerate(self._blocks(packing, F, H)):
+            for now, linked, before in steps:
+                F_linked = F_b[linked]
+                F_linked += H_b[before] @ p["W_rec"][b]
+                self.activation.apply(F_b[now])
+                self._leak(self.leaks[b], F_b, H_b, now, linked, before)
+        return H, (X, F, H, packing)
+
+    def vjp(self, p, cache, dH, needs_dX):
+        X, F, H, packing = cache
+        D = packing.empty(dH.shape, dH.dtype)  # dl/da
+        dW_rec = np.zeros_like(D, shape=p["W_rec"].shape)
+        for b, (steps, F_b, H_b, dH_b, D_b) in enumerate(self._blocks(packing, F, H, dH, D)):
+            leak, W_rec_T = self.leaks[b], p["W_rec"][b].T.copy()
+            for now, linked, before in reversed(steps):
+                D_b[now] = leak * dH_b[now]
+                self.activation.chain(D_b[now], F_b[now])
+                dH_before = dH_b[before]
+                dH_before += D_b[linked] @ W_rec_T
+                dH_before += (1 - leak) * dH_b[linked]
+            for linked, before in _links(packing, self._direction(b)):
+                dW_rec[b] += cross_product(H_b[before], D_b[linked])
+        gradients = {"W_in": cross_product(X, D), "W_rec": dW_rec, "b": column_sums(D)}
+        dX = rows_times(D, p["W_in"].T.copy(), packing.empty) if needs_dX else None
+        return gradients, dX
+
+    def jvp(self, p, cache, v, dX):
+        X, F, H, packing = cache
+        dF = rows_times(X, v["W_in"])  # da becomes df in place
+        dF += v["b"]
+        if dX is not None:
+            dF += rows_times(dX, p["W_in"])
+        dH = np.empty_like(dF)
+        for b, (steps, F_b, H_b, dF_b, dH_b) in enumerate(self._blocks(packing, F, H, dF, dH)):
+            for linked, before in _links(packing, self._direction(b)):
+                dF_linked = dF_b[linked]
+                dF_linked += rows_times(H_b[before], v["W_rec"][b])
+            for now, linked, before in steps:
+                dF_linked = dF_b[linked]
+                dF_linked += dH_b[before] @ p["W_rec"][b]
+                self.activation.chain(dF_b[now], F_b[now])
+                self._leak(self.leaks[b], dF_b, dH_b, now, linked, before)
+        return dH
+
+    def _leak(self, leak, F, H, now, linked, before):
+        """Set H of this step from F of this step and H of the step before."""
+        H[now] = leak * F[now]
+        H_linked = H[linked]
+        H_linked += (1 - leak) * H[before]
+
+    def _direction(self, block):
+        return block * self.n_directions // len(self.leaks)
+
+    def _blocks(self, packing, *arrays):
+        """Steps and column blocks of the arrays for each block of units."""
+        n_blocks = len(self.leaks)
+        walks = [(packing.steps, packing.steps_back)[self._direction(b)] for b in range(n_blocks)]
+        return list(zip(walks, *(np.split(array, n_blocks, axis=1) for array in arrays)))
 
 
 def _links(packing, direction):
