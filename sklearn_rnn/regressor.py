@@ -28,23 +28,25 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
 
     Parameters
     ----------
-    hidden_layer_sizes : int or tuple of int, default=(32,)
-        Hidden units of each layer; a tuple stacks layers.
+    hidden_layer_sizes : int or tuple of int, default=None
+        Hidden units of each layer; a tuple stacks layers. None is (32,); with solver="ridge" three
+        blocks of 200 units side by side (of 100 for more than 50,000 steps in all). If given, with
+        "ridge", the units of each block.
     activation : {"tanh", "logistic", "relu", "identity"}, default="tanh"
         What f is. tanh and logistic are bounded, so that long sequences cannot overflow.
     bidirectional : bool, default=False
         Whether each layer has as many units again that read the sequence from its end.
-    pooling : str or tuple of str, default=("last", "mean", "max")
+    pooling : str or tuple of str, default=None
         What the output layer sees of the states of all steps: "last", the state after the last step
         (of units that read back: after the first); their "mean", "max", "min", standard deviation
         ("std"), or the share of steps at which they are "positive" (Dempster et al. 2020, ROCKET).
-        Several are concatenated.
+        Several are concatenated. None is ("last", "mean", "max"); with solver="ridge" all six.
     features_per_step : int, default=1
         In a 2-D X, where a row is a sequence: how many columns make one step. The columns hold all
         features of the first step, then all of the second, and so on.
-    solver : {"auto", "lbfgs", "adam", "trust-ncg"}, default="auto"
-        Method of :func:`scipy.optimize.minimize`. "auto" is "adam" from 2,000 distinct sequences
-        on (pieces of long ones count), with sparse X and 100,000 weights from 100 on, else "lbfgs".
+    solver : {"auto", "lbfgs", "adam", "trust-ncg", "ridge"}, default="auto"
+        Method of :func:`scipy.optimize.minimize`, or "ridge". "auto" is "adam" from 2,000 distinct
+        sequences on, with sparse X and 100,000 weights from 100 on, else "lbfgs".
 
         - "lbfgs" is a quasi-Newton method, which looks at all sequences for every step.
         - "adam" (Kingma & Ba 2015) goes through minibatches of 16 whole sequences. There is no
@@ -52,11 +54,19 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
           over `max_iter` epochs. The loss that it reports is the mean over an epoch.
         - "trust-ncg" is a Newton method with Gauss-Newton products: more expensive iterations;
           useful for long time lags.
-    alpha : float, default=0.1
+        - "ridge" is for some dozens to hundreds of sequences, where trained weights overfit: the
+          hidden units stay as they are drawn, and the output layer is a ridge regression in closed
+          form, whose penalty has the least leave-one-out loss. The units are in blocks that change
+          their states at different speeds, h_t = (1 - l) h_{t-1} + l f(...) with l = 1, 0.3 and
+          0.1 (Jaeger et al. 2007). Where all sequences have the same length, and leave-one-out
+          prefers it, the output is a linear model of the inputs at each position instead. Takes
+          time that grows with the cube of the number of sequences.
+    alpha : float, default=None
         L2 penalty of the weights (not the biases), divided by the sum of the sample weights. It
         pulls the output layer to zero and, 30 times as strongly, the hidden weights to where
         training starts (Li et al. 2018); the input weights of sparse features no more strongly than
-        the output layer.
+        the output layer. None is 0.1; with solver="ridge" it is chosen from 1e-4 to 100 by
+        leave-one-out, for pooled states that are scaled to a mean squared norm of one.
     max_iter : int, default=None
         Iterations of the solver at most, each of which sees all sequences about once ("trust-ncg":
         several times). None is 1,000, and for "adam" as many epochs as make about 64,000 sequences,
@@ -98,8 +108,14 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
         W_out.
     output_biases_ : ndarray of shape (K,)
         c.
+    direct_weights_ : ndarray of shape (T, D, K)
+        With solver="ridge" and sequences of equal lengths: what the output has of the inputs at
+        each position, zero where the pooled states predict better (`output_weights_` otherwise).
+    direct_biases_ : ndarray of shape (T, K)
+        The bias that is added with each step's inputs; later steps count for nothing.
     loss_ : float
-        Penalised training loss at the end, for targets of unit variance.
+        Penalised training loss at the end (with solver="ridge" the leave-one-out loss), for targets
+        of unit variance.
     loss_curve_ : list of float
         Loss after each iteration.
     validation_scores_ : list of float or None
@@ -146,14 +162,14 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
 
     def __init__(
         self,
-        hidden_layer_sizes=(32,),
+        hidden_layer_sizes=None,
         activation="tanh",
         *,
         bidirectional=False,
-        pooling=("last", "mean", "max"),
+        pooling=None,
         features_per_step=1,
         solver="auto",
-        alpha=0.1,
+        alpha=None,
         max_iter=None,
         tol=3e-4,
         early_stopping=False,

@@ -2,6 +2,8 @@
 
 from functools import partial
 
+from scipy.sparse import issparse
+
 from ._compat import StrOptions, validate_params
 from ._estimators.base import RecurrentEstimator, read_fitted
 from ._estimators.model import binary_margin
@@ -9,9 +11,11 @@ from ._estimators.tagging import TaggerMixin, draw_labels, sum_log_proba
 from ._input.constraints import COUNT, layer_sizes
 from ._input.weights import check_equal_in_sequences
 from ._networks.crf import CRF, DECODINGS
+from ._networks.direct import StepDirect
 from ._networks.hidden_feedback import elman_network
 from ._networks.network import IGNORE_OVERFLOW, infer_log, infer_logits
 from ._networks.outputs import Softmax
+from ._training.recipe import choose_direct
 
 
 class SequenceTagger(TaggerMixin, RecurrentEstimator):
@@ -245,6 +249,8 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
+    _STRUCTURE_BEFORE = {"direct": False}
+
     def _structure(self):
         return {
             "hidden_layer_sizes": layer_sizes(self.hidden_layer_sizes),
@@ -254,6 +260,9 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
             "output": self.output,
         }
 
+    def _choose(self, structure, sequences, targets):
+        return {"direct": choose_direct(issparse(sequences.rows))}
+
     def _build_network(self, structure, n_features, n_outputs):
         return elman_network(
             n_features,
@@ -262,7 +271,7 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
             CRF(n_outputs) if structure["output"] == "crf" else Softmax(),
             structure["activation"],
             n_directions=1 + structure["bidirectional"],
-            direct=structure["direct"],
+            direct=StepDirect(n_features, n_outputs) if structure["direct"] else None,
         )
 
     def _check_weight(self, sequences, weight):

@@ -13,6 +13,7 @@ from scipy import sparse
 
 from sklearn_rnn._execution.shards import Data, pack, partition_into_shards
 from sklearn_rnn._networks.activations import ACTIVATIONS
+from sklearn_rnn._networks.direct import PositionDirect, StepDirect
 from sklearn_rnn._networks.hidden_feedback import HiddenFeedback, elman_network
 from sklearn_rnn._networks.layers import ElmanLayer
 from sklearn_rnn._networks.output_feedback import FreeRunning, TeacherForced
@@ -40,6 +41,7 @@ def hidden_feedback(
 ):
     """Patterns 1 and 2 with Elman layers."""
     sizes = [H] * depth
+    direct = (PositionDirect(4, D, K) if pooling else StepDirect(D, K)) if direct else None
     return elman_network(D, sizes, K, OUTPUTS[output], activation, pooling, n_directions, direct)
 
 
@@ -91,7 +93,7 @@ def output_of(network):
 def random_parameters(network, rng):
     """Where training starts, but with an output layer; as one flat vector."""
     p = network.initial(rng, RESERVOIR)
-    for name in (*network.output_weights, "c"):
+    for name in (*network.output_terms, "c"):
         p[name] = rng.standard_normal(network.shapes[name])
     return ravel(p, network.shapes)
 

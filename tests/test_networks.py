@@ -219,8 +219,8 @@ def test_roles_of_parameters(name):
     network = NETWORKS[name]()
     assert network.roles.keys() == network.shapes.keys()
     by_role = {role: {n for n, r in network.roles.items() if r is role} for role in Role}
-    assert by_role[Role.INPUT] == network.input_biases.keys() - network.output_weights
-    assert by_role[Role.OUTPUT] == {*network.output_weights}
+    assert by_role[Role.INPUT] == network.input_biases.keys() - network.output_terms
+    assert by_role[Role.OUTPUT] == {*network.output_terms}
     biases = {*network.input_biases.values(), "c"}
     assert biases <= by_role[Role.BIAS] == {n for n in network.roles if n[0] in "bcd"}
     assert by_role[Role.HIDDEN] == {n for n in network.shapes if n[0] == "W"} - (

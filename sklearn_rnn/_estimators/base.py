@@ -6,7 +6,6 @@ from functools import partial
 from numbers import Real
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning, InconsistentVersionWarning
 from sklearn.utils import check_random_state
@@ -19,7 +18,6 @@ from .._input.labels import require_y
 from .._input.layouts import LongTable, WideTable, read_sequences
 from .._networks.activations import ACTIVATIONS
 from .._training.fit import Options, Trained, Validation, fit, fit_batch
-from .._training.recipe import choose_direct
 from .._training.solvers import EXHAUSTED, INTERRUPTED, SOLVERS
 from .._version import __version__
 from .callbacks import Progress
@@ -57,6 +55,7 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
     }
 
     _targets = None  # LabelTargets or NumberTargets
+    _STRUCTURE_BEFORE: dict = {}  # of version 0.1, where it was no choice
 
     def _structure(self):
         """Return what determines the network, checked, as a dict of plain Python values."""
@@ -108,7 +107,7 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         targets = self._targets.read(
             sequences, y, sample_weight, self._class_weight(), self._classes(before)
         )
-        structure = self._settle(structure, sequences, before)
+        structure = self._settle(structure, sequences, targets, before)
         network = self._build_network(structure, sequences.n_features, targets.n_outputs)
         if before:
             self._check_continues(structure, network, "warm_start=True")
@@ -146,7 +145,7 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         targets = self._targets.read_batch(
             sequences, y, sample_weight, self._class_weight(), self._classes(before), classes
         )
-        structure = self._settle(structure, sequences, before)
+        structure = self._settle(structure, sequences, targets, before)
         network = self._build_network(structure, sequences.n_features, targets.n_outputs)
         if before:
             self._check_continues(structure, network, "partial_fit")
@@ -174,13 +173,18 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         """Return the classes of the last fit, for training that goes on from there."""
         return self._model.classes if before else None
 
-    def _settle(self, structure, sequences, before):
-        """Return the structure with what depends on the data, at the first fit."""
-        if "direct" not in structure:
-            return structure
+    def _settle(self, structure, sequences, targets, before):
+        """Return the structure without None, which stands for what the first fit chooses."""
+        unsettled = [name for name in structure if structure[name] is None]
         if before:
-            return structure | {"direct": self._settings["structure"]["direct"]}
-        return structure | {"direct": choose_direct(issparse(sequences.rows))}
+            chosen = self._settings["structure"]
+        else:
+            chosen = self._choose(structure, sequences, targets) if unsettled else {}
+        return structure | {name: chosen[name] for name in unsettled}
+
+    def _choose(self, structure, sequences, targets):
+        """Return what the data decide of the structure."""
+        raise NotImplementedError
 
     def _options(self):
         names = [name for name in Options._fields if hasattr(self, name)]
@@ -287,7 +291,7 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
             table = type(table)(**self._settings["table"])
             structure = self._settings["structure"]
         else:  # saved by version 0.1, whose predictions depended on the parameters
-            structure = self._structure() | {"direct": False}
+            structure = self._structure() | self._STRUCTURE_BEFORE
             self._settings = {"structure": structure, "table": asdict(table)}
         n_features, n_outputs = len(self.input_weights_[0]), len(self.output_biases_)
         network = self._build_network(structure, n_features, n_outputs)

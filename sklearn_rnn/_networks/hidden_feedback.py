@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .activations import ACTIVATIONS
-from .layers import ElmanLayer, Layer
+from .direct import Direct
+from .layers import ElmanLayer, Layer, LeakyLayer
 from .outputs import Output
 from .packing import Packing
 from .parameters import Role
@@ -28,14 +29,15 @@ class _State(NamedTuple):
     n_steps: int
     layers: list  # the state of each layer
     pools: list  # what each pool has gathered (n, H)
+    direct: Any  # the direct term so far
 
 
 class HiddenFeedback:
     """Recurrent layers, each on the outputs of the one below, and an output layer.
 
     Pattern 1 gives the logits z_t = h_t W_out + c at each step, pattern 2 the logits
-    z = pool(h_1..h_T) W_out + c for each sequence. With a direct term pattern 1 gives
-    z_t = h_t W_out + x_t W_dir + c, a linear model that the hidden units add to.
+    z = pool(h_1..h_T) W_out + c for each sequence. A direct term is added to the logits: a linear
+    model of the inputs.
 
     Parameters
     ----------
@@ -47,19 +49,32 @@ class HiddenFeedback:
         Keys of `POOLS`; empty for an output at each step.
     n_directions : {1, 2}
         With 2, the second half of each layer's units reads the sequence from its end.
-    direct : bool
-        Whether there is a direct term; not with pools.
+    direct : Direct, optional
+    output_only : bool
+        Whether training fits the output layer and the direct term alone, the hidden units staying
+        as they are drawn: a reservoir.
     """
 
     hidden_feedback = True
     feeds_labels_back = False
 
-    def __init__(self, layers, n_outputs, output: Output, pooling=(), n_directions=1, direct=False):
+    def __init__(
+        self,
+        layers,
+        n_outputs,
+        output: Output,
+        pooling=(),
+        n_directions=1,
+        direct: Direct | None = None,
+        output_only=False,
+    ):
         self.layers: list[Layer] = list(layers)
         self.output = output
         self.n_outputs = n_outputs
         self.pooling = tuple(pooling)
         self.n_directions = n_directions
+        self.direct = direct
+        self.output_only = output_only
         self.n_features = self.layers[0].n_inputs
         n_features = self.layers[-1].n_outputs * max(len(self.pooling), 1)
         self.shapes, self.roles = {}, {}
@@ -69,13 +84,14 @@ class HiddenFeedback:
             self.roles |= _numbered(dict.fromkeys(layer.biases, Role.BIAS), i)
         self.input_biases = {f"{W}0": f"{b}0" for W, b in self.layers[0].input_biases.items()}
         self.roles |= dict.fromkeys(self.input_biases, Role.INPUT)
-        self.output_weights = ("W_out",)
+        self.output_terms = ("W_out",)
         self.shapes |= {"W_out": (n_features, n_outputs), "c": (n_outputs,)} | output.shapes
         if direct:
-            self.shapes["W_dir"] = (self.n_features, n_outputs)
-            self.input_biases["W_dir"] = "c"
-            self.output_weights += ("W_dir",)
-        self.roles |= dict.fromkeys(self.output_weights, Role.OUTPUT) | {"c": Role.BIAS}
+            self.shapes |= direct.shapes
+            self.input_biases |= direct.input_biases
+            self.output_terms += tuple(direct.shapes)
+        self.roles |= {"W_out": Role.OUTPUT, "W_dir": Role.OUTPUT, "c": Role.BIAS}
+        self.roles = {name: self.roles.get(name, Role.BIAS) for name in self.shapes}
         self.roles |= output.roles
 
     def initial(self, rng, start):
@@ -97,8 +113,8 @@ class HiddenFeedback:
             pool_caches = [cache for _, cache in pooled]
             H = np.hstack([Q for Q, _ in pooled])
         Z = self.readout(p, H)
-        if "W_dir" in self.shapes:
-            Z += rows_times(shard.X, p["W_dir"])
+        if self.direct:
+            self.direct.add(p, shard.X, shard.packing, Z)
         return Z, _Cache(shard.X, shard.packing, layer_caches, pool_caches, H)
 
     def infer(self, p, shard):
@@ -106,8 +122,8 @@ class HiddenFeedback:
 
     def vjp(self, p, cache, dZ):
         gradients = self.readout_vjp(cache.features, dZ)
-        if "W_dir" in self.shapes:
-            gradients["W_dir"] = cross_product(cache.X, dZ)
+        if self.direct:
+            gradients |= self.direct.vjp(cache.X, cache.packing, dZ)
         D = rows_times(dZ, p["W_out"].T.copy(), cache.packing.empty)
         if cache.pools:
             D = self._unpool(cache, D)
@@ -127,8 +143,8 @@ class HiddenFeedback:
         dZ = rows_times(cache.features, v["W_out"])
         dZ += v["c"]
         dZ += rows_times(dH, p["W_out"])
-        if "W_dir" in self.shapes:
-            dZ += rows_times(cache.X, v["W_dir"])
+        if self.direct:
+            self.direct.add(v, cache.X, cache.packing, dZ)
         return np.asfortranarray(dZ)
 
     def readout(self, p, features):
@@ -154,7 +170,8 @@ class HiddenFeedback:
     def begin(self, p, n):
         states = [layer.begin(_of_layer(p, layer, i), n) for i, layer in enumerate(self.layers)]
         shape, dtype = (n, self.layers[-1].n_outputs), p["c"].dtype
-        return _State(0, states, [POOLS[name].begin(shape, dtype) for name in self.pooling])
+        pools = [POOLS[name].begin(shape, dtype) for name in self.pooling]
+        return _State(0, states, pools, np.zeros((n, self.n_outputs), dtype))
 
     def step(self, p, state, X):
         """Return the logits after one more step; with pools, as if the sequences ended there."""
@@ -169,26 +186,26 @@ class HiddenFeedback:
             H = np.concatenate(parts, axis=1)
         Z = H @ p["W_out"]
         Z += p["c"]
-        if "W_dir" in self.shapes:
-            Z += X @ p["W_dir"]
-        return Z, _State(n_steps, layers, gathered)
+        direct = state.direct
+        if self.direct:
+            direct = self.direct.step(p, direct, state.n_steps, X)
+            Z += direct
+        return Z, _State(n_steps, layers, gathered, direct)
 
     def attributes(self, p):
         layers = range(len(self.layers))
         W_rec = [p[f"W_rec{i}"] for i in layers]
         public = {
             "input_weights_": [p[f"W_in{i}"] for i in layers],
-            "recurrent_weights_": W_rec if self.n_directions == 2 else [W[0] for W in W_rec],
+            "recurrent_weights_": [W[0] if len(W) == 1 else W for W in W_rec],
             "hidden_biases_": [p[f"b{i}"] for i in layers],
             "output_weights_": p["W_out"],
             "output_biases_": p["c"],
-        } | ({"direct_weights_": p["W_dir"]} if "W_dir" in self.shapes else {})
-        return public | {a: p[name] for name, a in self.output.public_names.items()}
+        }
+        return public | {a: p[name] for name, a in self._public_names.items()}
 
     def parameters(self, attributes: dict[str, Any]):
         p = {"W_out": attributes["output_weights_"], "c": attributes["output_biases_"]}
-        if "W_dir" in self.shapes:
-            p["W_dir"] = attributes["direct_weights_"]
         for i in range(len(self.layers)):
             W_rec = attributes["recurrent_weights_"][i]
             p |= {
@@ -196,31 +213,51 @@ class HiddenFeedback:
                 f"W_rec{i}": W_rec.reshape(-1, *W_rec.shape[-2:]),
                 f"b{i}": attributes["hidden_biases_"][i],
             }
-        return p | {name: attributes[a] for name, a in self.output.public_names.items()}
+        return p | {name: attributes[a] for name, a in self._public_names.items()}
+
+    @property
+    def _public_names(self):
+        """The fitted attributes of the parameters of the output and the direct term."""
+        return self.output.public_names | (self.direct.public_names if self.direct else {})
 
 
 def elman_network(
-    n_features, sizes, n_outputs, output, activation, pooling=(), n_directions=1, direct=False
+    n_features,
+    sizes,
+    n_outputs,
+    output,
+    activation,
+    pooling=(),
+    n_directions=1,
+    direct=None,
+    leaks=(),
 ):
-    """Return patterns 1 and 2 with Elman layers of these sizes.
+    """Return patterns 1 and 2 with Elman layers of these sizes, or a reservoir of leaky units.
 
     Parameters
     ----------
     n_features, n_outputs : int
         D and K.
     sizes : sequence of int
-        Units of each layer (of each direction).
+        Units of each layer (of each direction, and each block of leaky units).
     output : Output
     activation : str
         A key of `ACTIVATIONS`.
     pooling, n_directions, direct
         See `HiddenFeedback`.
+    leaks : sequence of float
+        Of the blocks of a reservoir; none for layers that are trained.
     """
     layers = []
     for n_units in sizes:
-        layers.append(ElmanLayer(n_features, n_units, ACTIVATIONS[activation], n_directions))
-        n_features = layers[-1].n_outputs
-    return HiddenFeedback(layers, n_outputs, output, pooling, n_directions, direct)
+        f = ACTIVATIONS[activation]
+        if leaks:
+            layer = LeakyLayer(n_features, n_units, f, leaks, n_directions)
+        else:
+            layer = ElmanLayer(n_features, n_units, f, n_directions)
+        layers.append(layer)
+        n_features = layer.n_outputs
+    return HiddenFeedback(layers, n_outputs, output, pooling, n_directions, direct, bool(leaks))
 
 
 def _of_layer(p, layer, i):

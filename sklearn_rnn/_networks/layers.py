@@ -13,9 +13,6 @@ from .packing import Packing
 from .parameters import Parameters, Shapes
 from .products import column_sums, cross_product, rows_times
 
-# Of the input weights of a `LeakyLayer`, as a share of those of the unit that sees most
-WEAKEST_INPUT = 0.2
-
 
 class Layer(Protocol):
     """What `HiddenFeedback` asks of a layer.
@@ -198,7 +195,7 @@ class LeakyLayer(ElmanLayer):
     def initial(self, rng, start):
         p = super().initial(rng, start)
         # units that see their inputs weakly are nearly linear, the others saturate
-        p["W_in"] *= np.exp(rng.uniform(np.log(WEAKEST_INPUT), 0.0, self.n_outputs))
+        p["W_in"] *= np.exp(rng.uniform(np.log(start.weakest), 0.0, self.n_outputs))
         return p
 
     def step(self, p, state, X):

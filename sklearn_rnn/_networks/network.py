@@ -25,8 +25,8 @@ class Network(Protocol):
         What each parameter does.
     input_biases : dict of str to str
         Name of each weight that multiplies the features, and of the bias that is added to it.
-    output_weights : tuple of str
-        Names of the weights whose products add up to the logits, with the bias `c`.
+    output_terms : tuple of str
+        Names of the parameters that, beside the bias `c`, the logits are linear in.
     output : Output
     n_features, n_outputs : int
         D and K.
@@ -35,6 +35,8 @@ class Network(Protocol):
     hidden_feedback : bool
         Whether the hidden units feed back; otherwise the output does. Training starts elsewhere
         then, and takes long sequences in pieces.
+    output_only : bool
+        Whether training fits the output alone, see `HiddenFeedback`.
     feeds_labels_back : bool
         Whether a label changes what the network computes at later steps.
     """
@@ -42,12 +44,13 @@ class Network(Protocol):
     shapes: Shapes
     roles: dict[str, Role]
     input_biases: dict[str, str]
-    output_weights: tuple[str, ...]
+    output_terms: tuple[str, ...]
     output: Output
     n_features: int
     n_outputs: int
     n_directions: int
     hidden_feedback: bool
+    output_only: bool
     feeds_labels_back: bool
 
     def initial(self, rng: np.random.RandomState, start) -> Parameters:

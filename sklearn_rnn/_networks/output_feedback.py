@@ -46,8 +46,9 @@ class _OutputFeedback:
 
     n_directions = 1
     hidden_feedback = False
+    output_only = False
     input_biases = {"W_in0": "b0"}
-    output_weights = ("W_out",)
+    output_terms = ("W_out",)
     output = Softmax()
 
     def __init__(self, n_features, hidden_layer_sizes, n_outputs, activation):

@@ -1,6 +1,7 @@
 """How a network is trained: on all data from new starts (`fit`), or on a batch (`fit_batch`)."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -21,13 +22,16 @@ from .readout import fit_readout
 from .recipe import (
     BATCH_ITERATIONS,
     BATCH_MEMORY,
+    DEFAULT_ALPHA,
     PIECE_STEPS,
     RESERVOIR,
+    RIDGE_ALPHAS,
     choose_iterations,
     choose_solver,
     choose_start,
 )
-from .solvers import INTERRUPTED, minimise
+from .ridge import fit_ridge
+from .solvers import CONVERGED, INTERRUPTED, minimise
 from .training_set import TrainingSet
 
 MAX_STRENGTH = 1e100  # of a penalty: beyond, where it may overflow, weights do not move anyway
@@ -37,7 +41,7 @@ class Options(NamedTuple):
     """The parameters of an estimator that concern training, by the same names."""
 
     solver: str
-    alpha: float
+    alpha: float | None
     max_iter: int | None
     tol: float
     n_iter_no_change: int
@@ -244,6 +248,9 @@ def _run(run: _Run, seed: int) -> tuple[Trained, float]:
         options.verbose,
         lambda w: run.after_iteration(lambda: parameters(w)),
     )
+    if options.solver == "ridge":
+        _fit_output(run, w, monitor)
+        return _outcome(run, seed, parameters, monitor, CONVERGED)
     if options.solver == "adam":
         objective = MinibatchObjective(network, data, penalty, seed)
     else:
@@ -253,11 +260,27 @@ def _run(run: _Run, seed: int) -> tuple[Trained, float]:
     result = minimise(objective, w, options.solver, options.max_iter, monitor, run.keep_interrupted)
     if monitor.w is None:
         monitor.w, monitor.loss = result.x, result.fun
+    return _outcome(run, seed, parameters, monitor, result.status)
+
+
+def _fit_output(run, w, monitor):
+    """Fit the output in closed form, the hidden weights staying as in w: one iteration."""
+    network, alpha, n = run.network, run.options.alpha, n_observations(run.network, run.data)
+    alphas = RIDGE_ALPHAS if alpha is None else (alpha,)
+    p = views(w, network.shapes)
+    p, loss = fit_ridge(network, p, run.data.shards, [_strength(a, n) for a in alphas], n, run.map)
+    # a callback may ask to stop, which ends the work of further starts
+    with suppress(StopIteration):
+        monitor(ravel(p, network.shapes), loss)
+
+
+def _outcome(run, seed, parameters, monitor, status):
+    """What was trained from one start, and its merit."""
     trained = Trained(
         parameters(monitor.w),
         seed,
-        n_observations(network, data),
-        result.status,
+        n_observations(run.network, run.data),
+        status,
         monitor.loss,
         monitor.loss_curve,
         monitor.validation_scores if run.validate else None,
@@ -267,8 +290,12 @@ def _run(run: _Run, seed: int) -> tuple[Trained, float]:
 
 def _start(network, data, seed):
     """What kind of start, and the parameters there."""
-    kind = choose_start(data.per_step, network.hidden_feedback, data.is_sparse)
-    p = network.initial(np.random.RandomState(seed), kind)
+    kind = choose_start(data.per_step, network.hidden_feedback, data.is_sparse, network.output_only)
+    scale = 1.0
+    if network.output_only and data.is_sparse:
+        # rows of sparse features have not the norm that standardised ones have
+        scale = np.sqrt(network.n_features / max(data.mean_square_norm(), 1e-12))
+    p = network.initial(np.random.RandomState(seed), kind._replace(gain=kind.gain * scale))
     return kind, data.scaling.without_constants(network, p)
 
 
@@ -285,6 +312,7 @@ def _training_set(network, data, members, options):
 
 
 def _penalty(network, data, kind, p, alpha):
+    alpha = DEFAULT_ALPHA if alpha is None else alpha
     alpha = _strength(alpha, n_observations(network, data))
     return Penalty.around_start(network, p, alpha, kind.stiffness, data.is_sparse)
 

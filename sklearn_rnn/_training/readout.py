@@ -31,7 +31,7 @@ class ReadoutObjective:
         self.network = network
         self.map = objective.map
         self.dtype = objective.dtype
-        names = {*network.output_weights, "c", *network.output.shapes}
+        names = {*network.output_terms, "c", *network.output.shapes}
         self.shapes = {name: shape for name, shape in network.shapes.items() if name in names}
         self._alpha = {
             name: strength

@@ -55,7 +55,7 @@ class Standardisation:
         for W, b in network.input_biases.items():
             p[W] = p[W] / self.x_scale[:, None]
             p[b] = p[b] - self.x_mean @ p[W]
-        for W in network.output_weights:
+        for W in network.output_terms:
             p[W] = p[W] * self.y_scale
         p["c"] = p["c"] * self.y_scale + self.y_mean
         return p
@@ -63,7 +63,7 @@ class Standardisation:
     def unfold(self, network, p):
         """Return the inverse of `fold`."""
         p = dict(p)
-        for W in network.output_weights:
+        for W in network.output_terms:
             p[W] = p[W] / self.y_scale
         p["c"] = (p["c"] - self.y_mean) / self.y_scale
         for W, b in network.input_biases.items():

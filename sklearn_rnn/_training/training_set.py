@@ -77,6 +77,16 @@ class TrainingSet:
         """Return one standardised shard of some members or pieces, by their numbers."""
         return self._standardise(pack(self._data, sequences, self._workspace))
 
+    def mean_square_norm(self):
+        """Return the mean squared norm of the rows of sparse X, sequences by their weights."""
+        total = 0.0
+        for shard in self.shards:
+            shard = shard.load()
+            norms = shard.X.multiply(shard.X).sum(axis=1)
+            packing = shard.packing
+            total += norms @ (shard.weight / packing.lengths)[packing.sequence]
+        return total
+
     def permutation(self, rng):
         """Return the numbers of all members or pieces in a random order."""
         return rng.permutation(self._members)

@@ -1,0 +1,165 @@
+"""The output of a reservoir in closed form: leave-one-out against refits, and the estimators."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy import sparse
+
+from sklearn_rnn import SequenceClassifier, SequenceRegressor
+from sklearn_rnn._training.ridge import _fit, _temperature
+
+
+def ridge(F, Y, w, strength):
+    """Ridge regression with an intercept by its normal equations: slopes and intercept."""
+    w = w / w.sum()
+    f, y = w @ F, w @ Y
+    A = (F - f).T * w @ (F - f) + strength * np.eye(F.shape[1])
+    B = np.linalg.solve(A, (F - f).T * w @ (Y - y))
+    return B, y - f @ B
+
+
+def centred(rng, w, n=12, P=5):
+    F = rng.standard_normal((n, P))
+    return F - w @ F
+
+
+def test_leave_one_out_against_the_normal_equations(rng):
+    w = rng.uniform(0.5, 2, 12)
+    w /= w.sum()
+    F, Y = centred(rng, w), rng.standard_normal((12, 2))
+    strength, loss = 0.05, 0.0
+    for i in range(12):
+        # the same penalised sum: the others weigh less in all, and so does the centre of the rest
+        rest = np.arange(12) != i
+        A = np.block(
+            [
+                [(F[rest].T * w[rest]) @ F[rest] + strength * np.eye(5), F[rest].T @ w[rest, None]],
+                [w[rest] @ F[rest], w[rest].sum()],
+            ]
+        )
+        b = np.vstack([(F[rest].T * w[rest]) @ Y[rest], w[rest] @ Y[rest]])
+        solution = np.linalg.solve(A, b)
+        loss += 0.5 * w[i] * np.square(F[i] @ solution[:-1] + solution[-1] - Y[i]).sum()
+    fit = _fit("pools", F, Y, w, None, [strength], 12)
+    assert fit.loss == pytest.approx(loss, rel=1e-10)
+    B, c = ridge(F, Y, w, strength)
+    assert_allclose(F.T @ fit.dual, B, rtol=1e-9, atol=1e-12)
+    assert_allclose(fit.intercept, c, rtol=1e-9, atol=1e-12)
+
+
+def test_the_strength_of_least_loss_is_taken(rng):
+    w = np.full(12, 1 / 12)
+    F, Y = centred(rng, w), rng.standard_normal((12, 2))
+    strengths = [1e-3, 1e-1, 10.0]
+    losses = [_fit("pools", F, Y, w, None, [s], 12).loss for s in strengths]
+    assert _fit("pools", F, Y, w, None, strengths, 12).loss == min(losses)
+
+
+def test_temperature_is_finite_where_all_is_right():
+    labels = np.array([0, 1, 1])
+    F = np.where(labels[:, None] == np.arange(2), 1.0, -1.0)
+    factor, loss = _temperature(F, labels, np.full(3, 1 / 3), 3)
+    assert 0.5 < factor < 2 and 0 < loss < 1
+
+
+def series(rng, n=40, T=20, D=2):
+    """Two kinds of oscillation at random phases."""
+    y = np.arange(n) % 2
+    time = np.arange(T)[:, None] + rng.uniform(0, 10, (n, 1, D))
+    X = np.sin(time * (0.5 + 0.3 * y[:, None, None]))
+    return X + 0.1 * rng.standard_normal(X.shape), y
+
+
+def test_classifies_few_series(rng):
+    X, y = series(rng)
+    classifier = SequenceClassifier(solver="ridge", random_state=0).fit(X, y)
+    X_test, y_test = series(rng, 100)
+    assert classifier.score(X_test, y_test) > 0.95
+    assert classifier.n_iter_ == 1 and classifier.loss_ == classifier.loss_curve_[0]
+    assert classifier.recurrent_weights_[0].shape == (3, 200, 200)
+    assert_allclose(classifier.predict_proba(X_test).sum(axis=1), 1)
+
+
+def test_takes_a_linear_model_where_positions_matter(rng):
+    X = rng.standard_normal((60, 5, 1))
+    y = (X[:, 2, 0] > 0).astype(int)
+    classifier = SequenceClassifier(solver="ridge", random_state=0).fit(X, y)
+    assert not classifier.output_weights_.any() and classifier.direct_weights_.any()
+    assert np.abs(classifier.direct_weights_[:, 0, 0]).argmax() == 2
+    # streaming, and sequences of other lengths: the same, and later steps count for nothing
+    stepper = classifier.start()
+    for x in X[0]:
+        probabilities = stepper.step(x)
+    assert_allclose(probabilities, classifier.predict_proba(X[:1])[0], atol=1e-12)
+    longer = np.concatenate([X, X], axis=1)
+    assert_allclose(classifier.predict_proba(longer), classifier.predict_proba(X), atol=1e-12)
+    assert np.isfinite(classifier.predict_proba(X[:, :2])).all()
+
+
+def test_no_linear_model_for_ragged_or_sparse_sequences(rng):
+    X, y = series(rng)
+    ragged = [x[: 10 + i % 10] for i, x in enumerate(X)]
+    rows = [sparse.csr_array(x) for x in X]
+    for data in (ragged, rows):
+        classifier = SequenceClassifier(solver="ridge", random_state=0).fit(data, y)
+        assert not hasattr(classifier, "direct_weights_")
+        assert classifier.score(data, y) > 0.9
+
+
+def test_predicts_numbers(rng):
+    X, _ = series(rng, 80)
+    y = np.column_stack([X[:, :, 0].std(axis=1), 100 + 5 * X[:, 3, 1]])
+    regressor = SequenceRegressor(solver="ridge", random_state=0).fit(X[:60], y[:60])
+    assert regressor.predict(X[60:]).shape == (20, 2)
+    assert regressor.score(X[60:], y[60:]) > 0.5
+
+
+@pytest.mark.parametrize("weight", [0, 2])
+def test_weights_are_copies(weight, rng):
+    X, y = series(rng, 20)
+    X[0] = rng.standard_normal(X[0].shape)
+    copies = np.r_[np.zeros(weight, int), np.arange(1, 20)]
+    weighted = SequenceClassifier(solver="ridge", random_state=0).fit(
+        X, y, np.r_[weight, np.ones(19)]
+    )
+    repeated = SequenceClassifier(solver="ridge", random_state=0).fit(X[copies], y[copies])
+    assert_allclose(weighted.predict_proba(X), repeated.predict_proba(X), rtol=1e-6, atol=1e-9)
+
+
+def test_what_the_user_gives_is_taken(rng):
+    X, y = series(rng)
+    classifier = SequenceClassifier(
+        (10,), solver="ridge", alpha=1.0, pooling="mean", bidirectional=True, random_state=0
+    ).fit(X, y)
+    assert classifier.recurrent_weights_[0].shape == (6, 10, 10)
+    assert classifier.output_weights_.shape == (60, 2)
+    weak, strong = (
+        SequenceClassifier(solver="ridge", alpha=alpha, random_state=0).fit(X, y).loss_
+        for alpha in (1.0, 1e6)
+    )
+    assert weak < strong
+
+
+def test_keeps_its_units_over_a_warm_start_and_batches(rng):
+    X, y = series(rng)
+    classifier = SequenceClassifier(solver="ridge", random_state=0, warm_start=True).fit(X, y)
+    W = classifier.recurrent_weights_[0].copy()
+    before = classifier.predict_proba(X)
+    classifier.fit(X, y)
+    assert_allclose(classifier.recurrent_weights_[0], W)
+    assert_allclose(classifier.predict_proba(X), before, atol=1e-6)
+    assert classifier.partial_fit(X[:10], y[:10]).score(X, y) > 0.9
+
+
+def test_a_sequence_of_each_class_or_one_number(rng):
+    X, _ = series(rng, 2)
+    classifier = SequenceClassifier(solver="ridge", random_state=0)
+    assert np.isfinite(classifier.fit(X, ["a", "b"]).predict_proba(X)).all()
+    regressor = SequenceRegressor(solver="ridge", random_state=0)
+    assert_allclose(regressor.fit(X[:1], [3.0]).predict(X), 3.0)
+
+
+def test_refuses_early_stopping(rng):
+    X, y = series(rng)
+    with pytest.raises(ValueError, match="leave-one-out"):
+        SequenceClassifier(solver="ridge", early_stopping=True).fit(X, y)
