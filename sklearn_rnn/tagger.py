@@ -2,8 +2,6 @@
 
 from functools import partial
 
-from scipy.sparse import issparse
-
 from ._compat import StrOptions, validate_params
 from ._estimators.base import RecurrentEstimator, read_fitted
 from ._estimators.model import binary_margin
@@ -15,7 +13,6 @@ from ._networks.direct import StepDirect
 from ._networks.hidden_feedback import elman_network
 from ._networks.network import IGNORE_OVERFLOW, infer_log, infer_logits
 from ._networks.outputs import Softmax
-from ._training.recipe import choose_direct
 
 
 class SequenceTagger(TaggerMixin, RecurrentEstimator):
@@ -259,9 +256,6 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
             "direct": None,  # the data decide
             "output": self.output,
         }
-
-    def _choose(self, structure, sequences, targets):
-        return {"direct": choose_direct(issparse(sequences.rows))}
 
     def _build_network(self, structure, n_features, n_outputs):
         return elman_network(

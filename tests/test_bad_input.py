@@ -191,10 +191,10 @@ BAD_WEIGHT = [
     (CLASSIFIER, np.ones((S, T)), "1D"),
 ]
 
-SIZES = (0, -3, (), (3, -1), (3, 0.5), "a", 2.0, None, {3, 4})
+SIZES = (0, -3, (), (3, -1), (3, 0.5), "a", 2.0, {3, 4})
 BAD_PARAMETERS = [
     *((CLASSIFIER, "hidden_layer_sizes", value) for value in SIZES),
-    *((CLASSIFIER, "pooling", value) for value in ("sum", (), ("last", "sum"), None, (["last"],))),
+    *((CLASSIFIER, "pooling", value) for value in ("sum", (), ("last", "sum"), 3, (["last"],))),
     *((CLASSIFIER, "alpha", value) for value in (-1, NAN, True, 10**400)),
     *((CLASSIFIER, "n_init", value) for value in (0, True, None)),
     *((CLASSIFIER, "max_iter", value) for value in (0, 1.5)),

@@ -73,11 +73,17 @@ def test_shared_parameters_have_one_text():
     consistency(
         [resolve(name) for name in ESTIMATORS],
         include_params=True,
-        # what the feedback gets, a reference, and penalties of other units
-        exclude_params=["hidden_layer_sizes", "bidirectional", "alpha", "tol"],
+        # what the feedback gets, a reference, penalties of other units, and "ridge"
+        exclude_params=["hidden_layer_sizes", "bidirectional", "alpha", "tol", "solver"],
         include_attrs=True,
         # two directions, pools, and targets of unit variance
-        exclude_attrs=["input_weights_", "hidden_biases_", "output_weights_", "loss_"],
+        exclude_attrs=[
+            "input_weights_",
+            "hidden_biases_",
+            "output_weights_",
+            "loss_",
+            "direct_weights_",
+        ],
     )
 
 
@@ -87,8 +93,14 @@ def test_attributes_are_those_of_a_fitted_estimator(name):
     pd = pytest.importorskip("pandas")
     table = pd.DataFrame(np.random.default_rng(0).normal(size=(8, 3)), columns=list("abc"))
     # the output with the most attributes
-    output = {"output": "crf"} if name.endswith("SequenceTagger") else {}
-    estimator = resolve(name)(max_iter=1, **output).fit(table, np.arange(8) % 2)
+    most = {
+        "SequenceTagger": {"output": "crf"},
+        "SequenceClassifier": {"solver": "ridge"},
+        "SequenceRegressor": {"solver": "ridge"},
+    }
+    estimator = resolve(name)(max_iter=1, **most.get(name.split(".")[-1], {})).fit(
+        table, np.arange(8) % 2
+    )
     documented = {attribute.name for attribute in get_doc_object(resolve(name))["Attributes"]}
     names = {name for each in documented for name in each.split(", ")}
     assert names == {a for a in vars(estimator) if a.endswith("_") and not a.startswith("_")}
