@@ -13,7 +13,7 @@ from sklearn_rnn import (
     SequenceRegressor,
     SequenceTagger,
 )
-from sklearn_rnn._estimators import tagging
+from sklearn_rnn._estimators import base
 from sklearn_rnn._input.arrays import depth, object_array
 from sklearn_rnn._input.layouts import LongTable, WideTable, read_sequences
 from sklearn_rnn._input.sequences import Sequences
@@ -415,7 +415,7 @@ def test_ragged_and_long_agree(tagger):
 @pytest.mark.parametrize("tagger", TAGGERS.values(), ids=TAGGERS)
 def test_sparse_and_dense_agree(tagger, monkeypatch):
     # sparse features have no direct term, and a penalty of their own
-    monkeypatch.setattr(tagging, "choose_direct", lambda sparse_input: True)
+    monkeypatch.setattr(base, "choose_direct", lambda sparse_input: True)
     monkeypatch.setattr(training, "choose_start", lambda *_: SMALL._replace(stiffness=1.0))
     # sparse data are not standardised, so the dense ones must be so from the start
     X = (CUBE - CUBE.mean(axis=(0, 1))) / CUBE.std(axis=(0, 1))

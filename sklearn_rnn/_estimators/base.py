@@ -6,6 +6,7 @@ from functools import partial
 from numbers import Real
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning, InconsistentVersionWarning
 from sklearn.utils import check_random_state
@@ -18,6 +19,7 @@ from .._input.labels import require_y
 from .._input.layouts import LongTable, WideTable, read_sequences
 from .._networks.activations import ACTIVATIONS
 from .._training.fit import Options, Trained, Validation, fit, fit_batch
+from .._training.recipe import choose_direct
 from .._training.solvers import EXHAUSTED, INTERRUPTED, SOLVERS
 from .._version import __version__
 from .callbacks import Progress
@@ -183,8 +185,8 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         return structure | {name: chosen[name] for name in unsettled}
 
     def _choose(self, structure, sequences, targets):
-        """Return what the data decide of the structure."""
-        raise NotImplementedError
+        """Return what the data decide of the structure: of taggers, the direct term."""
+        return {"direct": choose_direct(issparse(sequences.rows))}
 
     def _options(self):
         names = [name for name in Options._fields if hasattr(self, name)]

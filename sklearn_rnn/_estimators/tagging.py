@@ -1,7 +1,6 @@
 """The public methods of the estimators that give a label to each step."""
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.metrics import accuracy_score
 from sklearn.utils import ClassifierTags, check_random_state
 
@@ -9,7 +8,6 @@ from .._compat import StrOptions
 from .._input.constraints import COLUMN
 from .._input.labels import require_y
 from .._networks.network import infer_log
-from .._training.recipe import choose_direct
 from .base import read_fitted
 from .targets import STEP, LabelTargets
 
@@ -22,9 +20,6 @@ class TaggerMixin:
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
     _targets = LabelTargets(STEP)
-
-    def _choose(self, structure, sequences, targets):
-        return {"direct": choose_direct(issparse(sequences.rows))}
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
