@@ -115,6 +115,9 @@ def test_training_has_the_same_parameters_everywhere(kind):
     if kind is OutputFeedbackTagger:
         assert defaults["alpha"] == 3.0  # where every step counts
         defaults["alpha"] = TRAINING["alpha"]
+    if kind in (SequenceClassifier, SequenceRegressor):
+        assert defaults["alpha"] is None  # the same, or chosen by leave-one-out
+        defaults["alpha"] = TRAINING["alpha"]
     if kind is SequenceClassifier:
         assert defaults["tol"] == 3e-3  # whole sequences are few, and soon overfitted
         defaults["tol"] = TRAINING["tol"]
