@@ -181,10 +181,10 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         if before:
             chosen = self._settings["structure"]
         else:
-            chosen = self._choose(structure, sequences, targets) if unsettled else {}
+            chosen = self._choose(sequences, targets)
         return structure | {name: chosen[name] for name in unsettled}
 
-    def _choose(self, structure, sequences, targets):
+    def _choose(self, sequences, targets):
         """Return what the data decide of the structure: of taggers, the direct term."""
         return {"direct": choose_direct(issparse(sequences.rows))}
 

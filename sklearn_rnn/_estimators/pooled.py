@@ -51,15 +51,10 @@ class PooledEstimator(RecurrentEstimator):
             "direct_steps": None,
         }
 
-    def _choose(self, structure, sequences, targets):
-        trained = {
-            "hidden_layer_sizes": TRAINED_SIZES,
-            "pooling": TRAINED_POOLS,
-            "leaks": (),
-            "direct_steps": 0,
-        }
+    def _choose(self, sequences, targets):
         if self.solver != "ridge":
-            return trained
+            trained = {"hidden_layer_sizes": TRAINED_SIZES, "pooling": TRAINED_POOLS}
+            return trained | self._STRUCTURE_BEFORE
         # without duplicates, so that a sequence of weight 2 counts as the sequence given twice
         members, _ = merge_duplicates(self._data(sequences, targets), True)
         lengths = sequences.lengths[members]

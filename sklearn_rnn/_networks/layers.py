@@ -116,7 +116,7 @@ class ElmanLayer:
     def forward(self, p, X, packing):
         A = rows_times(X, p["W_in"], packing.empty)
         A += p["b"]
-        for (steps, A_d), W_rec in zip(self._directions(packing, A), p["W_rec"]):
+        for (steps, A_d), W_rec in zip(self._blocks(packing, A), p["W_rec"]):
             for now, linked, before in steps:
                 A_linked = A_d[linked]
                 A_linked += A_d[before] @ W_rec
@@ -127,7 +127,7 @@ class ElmanLayer:
         X, H, packing = cache
         D = dH  # dl/dh becomes dl/da in place
         dW_rec = np.zeros_like(D, shape=p["W_rec"].shape)
-        for d, (steps, H_d, D_d) in enumerate(self._directions(packing, H, D)):
+        for d, (steps, H_d, D_d) in enumerate(self._blocks(packing, H, D)):
             # a copy, since BLAS is slow to multiply by small transposed matrices
             W_rec_T = p["W_rec"][d].T.copy()
             for now, linked, before in reversed(steps):
@@ -136,17 +136,12 @@ class ElmanLayer:
                 D_before += D_d[linked] @ W_rec_T
             for linked, before in _links(packing, d):
                 dW_rec[d] += cross_product(H_d[before], D_d[linked])
-        gradients = {"W_in": cross_product(X, D), "W_rec": dW_rec, "b": column_sums(D)}
-        dX = rows_times(D, p["W_in"].T.copy(), packing.empty) if needs_dX else None
-        return gradients, dX
+        return self._gradients(p, X, D, dW_rec, packing, needs_dX)
 
     def jvp(self, p, cache, v, dX):
         X, H, packing = cache
-        dA = rows_times(X, v["W_in"])
-        dA += v["b"]
-        if dX is not None:
-            dA += rows_times(dX, p["W_in"])
-        for d, (steps, H_d, dA_d) in enumerate(self._directions(packing, H, dA)):
+        dA = self._input_tangent(p, v, X, dX)
+        for d, (steps, H_d, dA_d) in enumerate(self._blocks(packing, H, dA)):
             for linked, before in _links(packing, d):
                 dA_linked = dA_d[linked]
                 dA_linked += rows_times(H_d[before], v["W_rec"][d])
@@ -156,11 +151,29 @@ class ElmanLayer:
                 self.activation.chain(dA_d[now], H_d[now])
         return dA
 
-    def _directions(self, packing, *arrays):
-        """Steps and column blocks of the arrays for each direction."""
-        walks = (packing.steps, packing.steps_back)[: self.n_directions]
-        blocks = (np.split(array, self.n_directions, axis=1) for array in arrays)
-        return zip(walks, *blocks)
+    def _blocks(self, packing, *arrays):
+        """Steps and columns of the arrays for each block of units; here a direction is a block."""
+        n_blocks = self.shapes["W_rec"][0]
+        directions = map(self._direction, range(n_blocks))
+        walks = (packing.steps_back if back else packing.steps for back in directions)
+        return zip(walks, *(np.split(array, n_blocks, axis=1) for array in arrays))
+
+    def _direction(self, block):
+        """0 for a block that reads forward in time, 1 for one that reads back."""
+        return block * self.n_directions // self.shapes["W_rec"][0]
+
+    def _input_tangent(self, p, v, X, dX):
+        """The tangent of x_t W_in + b."""
+        dA = rows_times(X, v["W_in"])
+        dA += v["b"]
+        if dX is not None:
+            dA += rows_times(dX, p["W_in"])
+        return dA
+
+    def _gradients(self, p, X, dA, dW_rec, packing, needs_dX):
+        """Return the gradients in p, and in X if needed, given those in x_t W_in + b and W_rec."""
+        gradients = {"W_in": cross_product(X, dA), "W_rec": dW_rec, "b": column_sums(dA)}
+        return gradients, rows_times(dA, p["W_in"].T.copy(), packing.empty) if needs_dX else None
 
 
 class LeakyLayer(ElmanLayer):
@@ -181,16 +194,10 @@ class LeakyLayer(ElmanLayer):
     """
 
     def __init__(self, n_inputs, n_units, activation: Activation, leaks, n_directions=1):
-        self.activation = activation
-        self.n_directions = n_directions
-        self.n_inputs = n_inputs
         self.leaks = tuple(map(float, leaks)) * n_directions
-        self.n_outputs = len(self.leaks) * n_units
-        self.shapes = {
-            "W_in": (n_inputs, self.n_outputs),
-            "W_rec": (len(self.leaks), n_units, n_units),
-            "b": (self.n_outputs,),
-        }
+        # the parameters have the shapes of as many directions as there are blocks
+        super().__init__(n_inputs, n_units, activation, len(self.leaks))
+        self.n_directions = n_directions
 
     def initial(self, rng, start):
         p = super().initial(rng, start)
@@ -236,16 +243,11 @@ class LeakyLayer(ElmanLayer):
                 dH_before += (1 - leak) * dH_b[linked]
             for linked, before in _links(packing, self._direction(b)):
                 dW_rec[b] += cross_product(H_b[before], D_b[linked])
-        gradients = {"W_in": cross_product(X, D), "W_rec": dW_rec, "b": column_sums(D)}
-        dX = rows_times(D, p["W_in"].T.copy(), packing.empty) if needs_dX else None
-        return gradients, dX
+        return self._gradients(p, X, D, dW_rec, packing, needs_dX)
 
     def jvp(self, p, cache, v, dX):
         X, F, H, packing = cache
-        dF = rows_times(X, v["W_in"])  # da becomes df in place
-        dF += v["b"]
-        if dX is not None:
-            dF += rows_times(dX, p["W_in"])
+        dF = self._input_tangent(p, v, X, dX)  # da becomes df in place
         dH = np.empty_like(dF)
         for b, (steps, F_b, H_b, dF_b, dH_b) in enumerate(self._blocks(packing, F, H, dF, dH)):
             for linked, before in _links(packing, self._direction(b)):
@@ -263,15 +265,6 @@ class LeakyLayer(ElmanLayer):
         H[now] = leak * F[now]
         H_linked = H[linked]
         H_linked += (1 - leak) * H[before]
-
-    def _direction(self, block):
-        return block * self.n_directions // len(self.leaks)
-
-    def _blocks(self, packing, *arrays):
-        """Steps and column blocks of the arrays for each block of units."""
-        n_blocks = len(self.leaks)
-        walks = [(packing.steps, packing.steps_back)[self._direction(b)] for b in range(n_blocks)]
-        return list(zip(walks, *(np.split(array, n_blocks, axis=1) for array in arrays)))
 
 
 def _links(packing, direction):
