@@ -2,10 +2,24 @@
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from derivatives import (
+    along,
+    assert_close,
+    assert_gradient,
+    hidden_feedback,
+    make_shards,
+    penalty_of,
+    random_data,
+    random_parameters,
+)
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
 from sklearn_rnn import SequenceClassifier, SequenceRegressor
+from sklearn_rnn._networks.direct import PositionDirect
+from sklearn_rnn._networks.packing import Packing
+from sklearn_rnn._networks.parameters import views
+from sklearn_rnn._training.objective import Objective
 from sklearn_rnn._training.ridge import _fit, _temperature
 
 
@@ -40,7 +54,7 @@ def test_leave_one_out_against_the_normal_equations(rng):
         b = np.vstack([(F[rest].T * w[rest]) @ Y[rest], w[rest] @ Y[rest]])
         solution = np.linalg.solve(A, b)
         loss += 0.5 * w[i] * np.square(F[i] @ solution[:-1] + solution[-1] - Y[i]).sum()
-    fit = _fit("pools", F, Y, w, None, [strength], 12)
+    fit = _fit(F, Y, w, None, [strength], 12)
     assert fit.loss == pytest.approx(loss, rel=1e-10)
     B, c = ridge(F, Y, w, strength)
     assert_allclose(F.T @ fit.dual, B, rtol=1e-9, atol=1e-12)
@@ -51,8 +65,8 @@ def test_the_strength_of_least_loss_is_taken(rng):
     w = np.full(12, 1 / 12)
     F, Y = centred(rng, w), rng.standard_normal((12, 2))
     strengths = [1e-3, 1e-1, 10.0]
-    losses = [_fit("pools", F, Y, w, None, [s], 12).loss for s in strengths]
-    assert _fit("pools", F, Y, w, None, strengths, 12).loss == min(losses)
+    losses = [_fit(F, Y, w, None, [s], 12).loss for s in strengths]
+    assert _fit(F, Y, w, None, strengths, 12).loss == min(losses)
 
 
 def test_temperature_is_finite_where_all_is_right():
@@ -149,6 +163,43 @@ def test_keeps_its_units_over_a_warm_start_and_batches(rng):
     assert_allclose(classifier.recurrent_weights_[0], W)
     assert_allclose(classifier.predict_proba(X), before, atol=1e-6)
     assert classifier.partial_fit(X[:10], y[:10]).score(X, y) > 0.9
+
+
+def test_goes_on_with_sequences_of_other_lengths(rng):
+    """Positions past the end of a sequence count as their mean, whatever the lengths add up to."""
+    X, y = series(rng)
+    others = X[:, :12], [x[: 10 + 20 * (i % 2) // 2] for i, x in enumerate(X)], [*map(np.array, X)]
+    for data in (*others, [sparse.csr_array(x) for x in X]):
+        classifier = SequenceClassifier(solver="ridge", random_state=0, warm_start=True).fit(X, y)
+        assert classifier.fit(data, y).score(data, y) > 0.9
+
+
+def test_derivatives_with_a_term_for_each_position(rng):
+    network = hidden_feedback(pooling=("mean",), direct=True)
+    shards = make_shards(network, *random_data(network, rng))
+    objective = Objective(network, shards, penalty_of(network, 0.1))
+    w = random_parameters(network, rng)
+    assert_gradient(objective.loss_gradient, w, rng)
+    (shard,) = shards
+    v = rng.standard_normal(len(w))
+
+    def logits(w):
+        return network.forward(views(w, network.shapes), shard)[0]
+
+    p, direction = views(w, network.shapes), views(v, network.shapes)
+    _, cache = network.forward(p, shard)
+    assert_close(network.jvp(p, cache, direction), along(logits, w, v))
+
+
+def test_inputs_by_their_position(rng):
+    packing = Packing(np.array([4, 2, 1]))
+    X = rng.standard_normal((packing.n_rows, D := 2))
+    for T in (1, 3, 6):
+        flat = PositionDirect(T, D, 1).flatten(X, packing).reshape(3, T, D)
+        for s, length in enumerate(packing.lengths):
+            expected = np.zeros((max(T, length), D))
+            expected[:length] = X[packing.sequence == s]
+            assert_array_equal(flat[s], expected[:T])
 
 
 def test_a_sequence_of_each_class_or_one_number(rng):

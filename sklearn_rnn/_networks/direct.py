@@ -6,9 +6,10 @@ With X (N, D) the packed rows, and Z the logits, a row a step or a sequence.
 from typing import Protocol
 
 import numpy as np
+from scipy import sparse
 
 from .packing import Packing
-from .parameters import Parameters, Shapes
+from .parameters import Parameters, Role, Shapes
 from .products import column_sums, cross_product, rows_times
 
 
@@ -19,6 +20,8 @@ class Direct(Protocol):
     ----------
     shapes : dict of str to tuple
         Name and shape of each parameter, `W_dir` and perhaps a bias.
+    roles : dict of str to Role
+        What each parameter does.
     input_biases : dict of str to str
         The bias that is added to the product of `W_dir`.
     public_names : dict of str to str
@@ -26,6 +29,7 @@ class Direct(Protocol):
     """
 
     shapes: Shapes
+    roles: dict[str, Role]
     input_biases: dict[str, str]
     public_names: dict[str, str]
 
@@ -48,6 +52,7 @@ class StepDirect:
         D and K.
     """
 
+    roles = {"W_dir": Role.OUTPUT}
     input_biases = {"W_dir": "c"}
     public_names = {"W_dir": "direct_weights_"}
 
@@ -76,16 +81,26 @@ class PositionDirect:
         T, D and K.
     """
 
+    roles = {"W_dir": Role.OUTPUT, "b_dir": Role.BIAS}
     input_biases = {"W_dir": "b_dir"}
     public_names = {"W_dir": "direct_weights_", "b_dir": "direct_biases_"}
 
     def __init__(self, n_steps, n_features, n_outputs):
         self.shapes = {"W_dir": (n_steps, n_features, n_outputs), "b_dir": (n_steps, n_outputs)}
 
+    def flatten(self, X, packing):
+        """Return the inputs by their position, (S, T D): zero where a sequence has ended."""
+        T, D, _ = self.shapes["W_dir"]
+        flat = np.zeros((packing.n_sequences, T, D), X.dtype)
+        for t, step in enumerate(packing.steps[:T]):
+            rows = X[step.now]
+            flat[: rows.shape[0], t] = rows.toarray() if sparse.issparse(rows) else rows
+        return flat.reshape(packing.n_sequences, T * D)
+
     def add(self, p, X, packing, Z):
         for step, W, b in zip(packing.steps, p["W_dir"], p["b_dir"]):
             rows = X[step.now]
-            Z_t = Z[: len(rows)]
+            Z_t = Z[: rows.shape[0]]
             Z_t += rows @ W
             Z_t += b
 
@@ -93,7 +108,7 @@ class PositionDirect:
         gradients = {name: np.zeros(shape, dZ.dtype) for name, shape in self.shapes.items()}
         for step, dW, db in zip(packing.steps, gradients["W_dir"], gradients["b_dir"]):
             rows = X[step.now]
-            dZ_t = dZ[: len(rows)]
+            dZ_t = dZ[: rows.shape[0]]
             dW[:] = rows.T @ dZ_t
             db[:] = column_sums(dZ_t)
         return gradients

@@ -51,8 +51,8 @@ class HiddenFeedback:
         With 2, the second half of each layer's units reads the sequence from its end.
     direct : Direct, optional
     output_only : bool
-        Whether training fits the output layer and the direct term alone, the hidden units staying
-        as they are drawn: a reservoir.
+        Whether the hidden units are meant to stay as they are drawn, a reservoir under the output
+        layer and the direct term, so that they start as one.
     """
 
     hidden_feedback = True
@@ -88,11 +88,10 @@ class HiddenFeedback:
         self.shapes |= {"W_out": (n_features, n_outputs), "c": (n_outputs,)} | output.shapes
         if direct:
             self.shapes |= direct.shapes
+            self.roles |= direct.roles
             self.input_biases |= direct.input_biases
             self.output_terms += tuple(direct.shapes)
-        self.roles |= {"W_out": Role.OUTPUT, "W_dir": Role.OUTPUT, "c": Role.BIAS}
-        self.roles = {name: self.roles.get(name, Role.BIAS) for name in self.shapes}
-        self.roles |= output.roles
+        self.roles |= {"W_out": Role.OUTPUT, "c": Role.BIAS} | output.roles
 
     def initial(self, rng, start):
         p = {}

@@ -36,7 +36,7 @@ class Network(Protocol):
         Whether the hidden units feed back; otherwise the output does. Training starts elsewhere
         then, and takes long sequences in pieces.
     output_only : bool
-        Whether training fits the output alone, see `HiddenFeedback`.
+        Whether the hidden units start as those of a reservoir, see `HiddenFeedback`.
     feeds_labels_back : bool
         Whether a label changes what the network computes at later steps.
     """

@@ -40,7 +40,6 @@ class _Features(NamedTuple):
 
 class _Fit(NamedTuple):
     loss: float  # leave-one-out
-    kind: str
     dual: np.ndarray
     intercept: np.ndarray
 
@@ -77,21 +76,19 @@ def fit_ridge(network, p, shards, strengths, n, map_):
         raise ObjectiveOverflowError("The states of a sequence are")
     has_weight = w > 0  # beside the others it may underflow
     pooled, flat, y, w = (array[has_weight] for array in (pooled, flat, y, w))
-    features = {"pools": _pool_features(pooled, w, len(network.pooling))}
+    features = {"W_out": _pool_features(pooled, w, len(network.pooling))}
     if network.direct:
-        features["direct"] = _column_features(flat, w)
-    labels = not network.output.standardises_targets
-    Y = np.where(y[:, None] == np.arange(network.n_outputs), 1.0, -1.0) if labels else y
-    fits = [
-        _fit(kind, columns.F, Y, w, y.astype(int) if labels else None, strengths, n)
-        for kind, columns in features.items()
-    ]
-    best = min(fits, key=lambda fit: fit.loss)
-    W, at_mean = features[best.kind].weights(best.dual)
-    p = p | {name: np.zeros(network.shapes[name]) for name in network.output_terms}
-    p["W_out" if best.kind == "pools" else "W_dir"] = W
-    p["c"] = best.intercept - at_mean
-    return {name: p[name].reshape(shape) for name, shape in network.shapes.items()}, best.loss
+        features["W_dir"] = _column_features(flat, w)
+    Y, labels = y, None
+    if not network.output.standardises_targets:
+        Y, labels = np.where(y[:, None] == np.arange(network.n_outputs), 1.0, -1.0), y.astype(int)
+    fits = {name: _fit(of.F, Y, w, labels, strengths, n) for name, of in features.items()}
+    name = min(fits, key=lambda name: fits[name].loss)
+    best = fits[name]
+    W, at_mean = features[name].weights(best.dual)
+    p = p | {term: np.zeros(network.shapes[term]) for term in network.output_terms}
+    p |= {name: W.reshape(network.shapes[name]), "c": best.intercept - at_mean}
+    return p, best.loss
 
 
 @IGNORE_OVERFLOW
@@ -104,9 +101,7 @@ def _shard_features(network, p, shard):
         pooled = np.array(cache.features)
     flat = np.empty((len(pooled), 0))
     if network.direct:
-        # sequences of equal lengths: time comes first in the packed layout
-        steps = shard.X.reshape(-1, len(pooled), shard.X.shape[1])
-        flat = steps.transpose(1, 0, 2).reshape(len(pooled), -1)
+        flat = network.direct.flatten(shard.X, shard.packing)
     return pooled, flat, shard.y, shard.weight
 
 
@@ -134,7 +129,7 @@ def _inverse_root(variance):
     return np.where(varies, 1 / np.sqrt(np.where(varies, variance, 1)), 0.0)
 
 
-def _fit(kind, F, Y, w, labels, strengths, n):
+def _fit(F, Y, w, labels, strengths, n):
     """Ridge regression of the strength with the least leave-one-out loss."""
     root = np.sqrt(w)[:, None]
     values, U = eigh((root * F) @ (root * F).T, driver="evd", overwrite_a=True)
@@ -158,7 +153,7 @@ def _fit(kind, F, Y, w, labels, strengths, n):
             best = loss, inverse, factor
     loss, inverse, factor = best
     dual = factor * root * (U @ (inverse[:, None] * V))
-    return _Fit(loss, kind, dual, factor * mean)
+    return _Fit(loss, dual, factor * mean)
 
 
 def _temperature(F, labels, w, n):
