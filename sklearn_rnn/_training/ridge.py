@@ -10,7 +10,6 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import eigh
 from scipy.optimize import minimize_scalar
 
 from .._networks.network import IGNORE_OVERFLOW
@@ -132,7 +131,7 @@ def _inverse_root(variance):
 def _fit(F, Y, w, labels, strengths, n):
     """Ridge regression of the strength with the least leave-one-out loss."""
     root = np.sqrt(w)[:, None]
-    values, U = eigh((root * F) @ (root * F).T, driver="evd", overwrite_a=True)
+    values, U = np.linalg.eigh((root * F) @ (root * F).T)
     values = np.maximum(values, 0.0)
     mean = w @ Y
     V = U.T @ (root * (Y - mean))
