@@ -329,6 +329,9 @@ class OutputFeedbackTagger(TaggerMixin, RecurrentEstimator):
         sizes, activation = structure["hidden_layer_sizes"], structure["activation"]
         return pattern(n_features, sizes, n_outputs, activation)
 
+    def _feeds_labels_back(self):
+        return bool(self.teacher_forcing)
+
     def _predictor(self):
         self._validate_params()  # decoding may have been set after `fit`
         if self.decoding == "marginal":

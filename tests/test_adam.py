@@ -138,7 +138,6 @@ class LinearModel:
     input_biases = {"W_in": "c"}
     output_biases = {}
     output = Softmax()
-    feeds_labels_back = False
 
     def initial(self, rng, start):
         return {name: np.zeros(shape) for name, shape in self.shapes.items()}

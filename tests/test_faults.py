@@ -39,7 +39,7 @@ FEW = {"max_iter": 2, "n_init": 2, "early_stopping": True}
 # Where a fault may strike: each phase of `fit` calls one of these.
 PLACES = {
     "reading": (base, "read_sequences"),
-    "merging": (training, "merge_duplicates"),
+    "merging": (base, "merge_duplicates"),
     "standardisation": (training_set, "standardisation"),
     "packing": (training_set, "pack"),
     "start": (training, "choose_start"),

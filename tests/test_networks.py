@@ -210,8 +210,6 @@ def test_scale_of_initial_weights(start, seed):
 def test_roles_of_networks():
     assert HiddenFeedback.hidden_feedback
     assert not TeacherForced.hidden_feedback and not FreeRunning.hidden_feedback
-    assert TeacherForced.feeds_labels_back
-    assert not FreeRunning.feeds_labels_back and not HiddenFeedback.feeds_labels_back
 
 
 @pytest.mark.parametrize("name", NETWORKS)

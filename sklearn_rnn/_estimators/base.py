@@ -1,7 +1,7 @@
 """The base class of all estimators: parameters, `fit`, `partial_fit`, persistence, streaming."""
 
 import warnings
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from numbers import Real
 
@@ -18,6 +18,7 @@ from .._input.constraints import COUNT, JOBS, NOT_NEGATIVE
 from .._input.labels import require_y
 from .._input.layouts import LongTable, WideTable, read_sequences
 from .._networks.activations import ACTIVATIONS
+from .._training.deduplication import merge_duplicates
 from .._training.fit import Options, Trained, Validation, fit, fit_batch
 from .._training.recipe import choose_direct
 from .._training.solvers import EXHAUSTED, INTERRUPTED, SOLVERS
@@ -109,7 +110,8 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         targets = self._targets.read(
             sequences, y, sample_weight, self._class_weight(), self._classes(before)
         )
-        structure = self._settle(structure, sequences, targets, before)
+        data, members = self._distinct(sequences, targets)
+        structure = self._settle(structure, data, members, before, in_batches=False)
         network = self._build_network(structure, sequences.n_features, targets.n_outputs)
         if before:
             self._check_continues(structure, network, "warm_start=True")
@@ -117,7 +119,8 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         progress = Progress(self, X, y, sample_weight, lambda p: vars(self) | record(p))
         trained = fit(
             network,
-            self._data(sequences, targets),
+            data,
+            members,
             self._options(),
             check_random_state(self.random_state),
             validation=self._validation(targets) if self.early_stopping else None,
@@ -147,13 +150,13 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         targets = self._targets.read_batch(
             sequences, y, sample_weight, self._class_weight(), self._classes(before), classes
         )
-        structure = self._settle(structure, sequences, targets, before)
+        data, members = self._distinct(sequences, targets)
+        structure = self._settle(structure, data, members, before, in_batches=True)
         network = self._build_network(structure, sequences.n_features, targets.n_outputs)
         if before:
             self._check_continues(structure, network, "partial_fit")
         rng = check_random_state(self.random_state)
-        data = self._data(sequences, targets)
-        trained = fit_batch(network, data, self._options(), rng, before)
+        trained = fit_batch(network, data, members, self._options(), rng, before)
         self._become(
             self._fitted_attributes(reader, structure, network, targets, trained.p, trained)
         )
@@ -175,18 +178,18 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         """Return the classes of the last fit, for training that goes on from there."""
         return self._model.classes if before else None
 
-    def _settle(self, structure, sequences, targets, before):
+    def _settle(self, structure, data, members, before, in_batches):
         """Return the structure without None, which stands for what the first fit chooses."""
         unsettled = [name for name in structure if structure[name] is None]
         if before:
             chosen = self._settings["structure"]
         else:
-            chosen = self._choose(sequences, targets)
+            chosen = self._choose(structure, data, members, in_batches)
         return structure | {name: chosen[name] for name in unsettled}
 
-    def _choose(self, sequences, targets):
+    def _choose(self, structure, data, members, in_batches):
         """Return what the data decide of the structure: of taggers, the direct term."""
-        return {"direct": choose_direct(issparse(sequences.rows))}
+        return {"direct": choose_direct(issparse(data.X))}
 
     def _options(self):
         names = [name for name in Options._fields if hasattr(self, name)]
@@ -195,10 +198,17 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
     def _check_weight(self, sequences, weight):
         """Refuse weights of targets that the network's output cannot take."""
 
-    def _data(self, sequences, targets):
+    def _distinct(self, sequences, targets):
+        """Return the data, with the weights of equal sequences merged, and the distinct ones."""
         self._check_weight(sequences, targets.weight)
         per_step = self._targets.unit.per_step
-        return Data(sequences.rows, sequences.lengths, targets.y, targets.weight, per_step)
+        data = Data(sequences.rows, sequences.lengths, targets.y, targets.weight, per_step)
+        members, weight = merge_duplicates(data, not self._feeds_labels_back())
+        return replace(data, weight=weight), members
+
+    def _feeds_labels_back(self):
+        """Return whether labels of weight 0 have an influence on training, too."""
+        return False
 
     def _predictor(self):
         """Return ``function(network, p, shard)`` whose results `_targets.score` takes."""

@@ -9,12 +9,12 @@ from .._input.constraints import COUNT, NOT_NEGATIVE, layer_sizes
 from .._networks.direct import PositionDirect
 from .._networks.hidden_feedback import elman_network
 from .._networks.pooling import POOLS
-from .._training.deduplication import merge_duplicates
 from .._training.recipe import (
     LEAKS,
     TRAINED_POOLS,
     TRAINED_SIZES,
     WIDE_POOLS,
+    choose_wide,
     choose_wide_units,
 )
 from .._training.solvers import SOLVERS
@@ -51,14 +51,14 @@ class PooledEstimator(RecurrentEstimator):
             "direct_steps": None,
         }
 
-    def _choose(self, sequences, targets):
-        if self.solver != "ridge":
+    def _choose(self, structure, data, members, in_batches):
+        is_sized = structure["hidden_layer_sizes"] is not None
+        needs_iterations = self.early_stopping or in_batches
+        if not choose_wide(self.solver, is_sized, len(members), needs_iterations):
             trained = {"hidden_layer_sizes": TRAINED_SIZES, "pooling": TRAINED_POOLS}
             return trained | self._STRUCTURE_BEFORE
-        # without duplicates, so that a sequence of weight 2 counts as the sequence given twice
-        members, _ = merge_duplicates(self._data(sequences, targets), True)
-        lengths = sequences.lengths[members]
-        are_equal = not issparse(sequences.rows) and lengths.min() == lengths.max()
+        lengths = data.lengths[members]
+        are_equal = not issparse(data.X) and lengths.min() == lengths.max()
         return {
             "hidden_layer_sizes": (choose_wide_units(lengths.sum()),),
             "pooling": WIDE_POOLS,

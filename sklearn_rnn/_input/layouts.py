@@ -194,9 +194,11 @@ def _check_columns(estimator, X, reset):
 
 
 def _read_rows(rows):
-    """Return rows as a 2-D array or CSR matrix of float32 or float64."""
+    """Return rows as a 2-D array or CSR array of float32 or float64."""
     rows = as_numeric_array(rows, "X", accept_sparse="csr")
-    return check_array(rows, accept_sparse=True, ensure_all_finite=False, input_name="X")
+    rows = check_array(rows, accept_sparse=True, ensure_all_finite=False, input_name="X")
+    # sums over a matrix have two dimensions, and its * is a product
+    return sparse.csr_array(rows) if sparse.issparse(rows) else rows
 
 
 def _canonical(rows):

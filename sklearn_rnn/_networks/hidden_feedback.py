@@ -56,7 +56,6 @@ class HiddenFeedback:
     """
 
     hidden_feedback = True
-    feeds_labels_back = False
 
     def __init__(
         self,

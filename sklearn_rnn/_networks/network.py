@@ -37,8 +37,6 @@ class Network(Protocol):
         then, and takes long sequences in pieces.
     output_only : bool
         Whether the hidden units start as those of a reservoir, see `HiddenFeedback`.
-    feeds_labels_back : bool
-        Whether a label changes what the network computes at later steps.
     """
 
     shapes: Shapes
@@ -51,7 +49,6 @@ class Network(Protocol):
     n_directions: int
     hidden_feedback: bool
     output_only: bool
-    feeds_labels_back: bool
 
     def initial(self, rng: np.random.RandomState, start) -> Parameters:
         """Return the parameters that training starts from; those of the output are zero."""

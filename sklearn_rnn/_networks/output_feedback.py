@@ -173,8 +173,6 @@ class _OutputFeedback:
 class TeacherForced(_OutputFeedback):
     """o_{t-1} is the true previous label, one-hot: no loop over time, all rows at once."""
 
-    feeds_labels_back = True
-
     def forward(self, p, shard):
         A = self.without_feedback(p, shard)
         above = self._states_above(p, A)
@@ -235,8 +233,6 @@ class _LabelChain:
 
 class FreeRunning(_OutputFeedback):
     """o_{t-1} is the network's own softmax output: a loop over time, differentiated through it."""
-
-    feeds_labels_back = False
 
     def forward(self, p, shard):
         packing, K = shard.packing, self.n_outputs

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -12,7 +12,6 @@ from .._execution.shards import Data, LazyShard, Shard
 from .._execution.threads import shard_map
 from .._networks.network import Network
 from .._networks.parameters import Parameters, ravel, size, views
-from .deduplication import merge_duplicates
 from .minibatches import MinibatchObjective
 from .monitor import Monitor
 from .objective import Objective
@@ -114,6 +113,7 @@ class _Run(NamedTuple):
 def fit(
     network: Network,
     data: Data,
+    members: np.ndarray,
     options: Options,
     rng: np.random.RandomState,
     *,
@@ -128,6 +128,8 @@ def fit(
     ----------
     network : Network
     data : Data
+    members : ndarray of int
+        The sequences to train on, without duplicates.
     options : Options
     rng : RandomState
         Determines the starts, and the minibatches and sequences to hold out.
@@ -142,14 +144,13 @@ def fit(
         Whether an interrupt after the first iteration ends training with the best weights so far,
         instead of being raised.
     """
-    members, weight = merge_duplicates(data, not network.feeds_labels_back)
-    data = replace(data, weight=weight)
     held_out = None
     if validation is not None:
         members, held_out = validation.split(members, rng)
     training_set = _training_set(network, data, members, options)
     n, is_sparse = training_set.n_sequences, training_set.is_sparse
-    solver = choose_solver(options.solver, n, size(network.shapes), is_sparse)
+    only_output = network.output_only and validation is None
+    solver = choose_solver(options.solver, n, size(network.shapes), is_sparse, only_output)
     max_iter = choose_iterations(options.max_iter, solver, n, is_sparse)
     options = options._replace(solver=solver, max_iter=max_iter)
     seeds = [before.seed] if before else draw_seeds(rng, options.n_init)
@@ -175,13 +176,13 @@ def fit(
 def fit_batch(
     network: Network,
     data: Data,
+    members: np.ndarray,
     options: Options,
     rng: np.random.RandomState,
     before: Trained | None,
 ) -> Trained:
     """Go on from ``before``, or from a start, with a few iterations on one batch of sequences."""
-    members, weight = merge_duplicates(data, not network.feeds_labels_back)
-    training_set = _training_set(network, replace(data, weight=weight), members, options)
+    training_set = _training_set(network, data, members, options)
     seed = before.seed if before else draw_seeds(rng, 1)[0]
     start_kind, p = _start(network, training_set, seed)
     if before:

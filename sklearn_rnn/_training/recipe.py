@@ -92,10 +92,22 @@ BATCH_ITERATIONS = 20
 BATCH_MEMORY = 0.1
 
 
-def choose_solver(solver, n_sequences, n_parameters, sparse_input):
+def choose_wide(solver, is_sized, n_sequences, needs_iterations):
+    """Return whether the units are a wide reservoir, and not trained themselves.
+
+    Not if the user has sized them, or if early stopping or batches need iterations.
+    """
+    if solver != "auto":
+        return solver == "ridge"
+    return n_sequences < MANY_SEQUENCES and not is_sized and not needs_iterations
+
+
+def choose_solver(solver, n_sequences, n_parameters, sparse_input, output_only=False):
     """Return what "auto" stands for."""
     if solver != "auto":
         return solver
+    if output_only and n_sequences < MANY_SEQUENCES:
+        return "ridge"
     many_weights = sparse_input and n_parameters >= SPARSE_PARAMETERS
     least = SPARSE_SEQUENCES if many_weights else MANY_SEQUENCES
     return "adam" if n_sequences >= least else "lbfgs"
