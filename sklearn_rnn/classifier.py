@@ -24,19 +24,20 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
         o = \operatorname{softmax}(\operatorname{pool}(h_1, \dots, h_T) W_{out} + c), \qquad
         h_0 = 0.
 
-    Training minimises the mean cross-entropy over all sequences plus an L2 penalty, by L-BFGS or,
-    with many sequences, by Adam [1]_: there is no learning rate to choose. With dense features it
-    starts from a reservoir [2]_ [3]_, whose output layer is fitted first (Adam fits all at once);
-    with sparse ones near zero, where features are learnt rather than drawn [4]_. The penalty pulls
-    the hidden weights back to the start [5]_. Dense features are standardised within, so they need
-    not be scaled.
+    Of few sequences only the output layer is fitted, in closed form, on the states of many units as
+    they are drawn, a reservoir [1]_ [2]_. With many sequences, or where `hidden_layer_sizes` is
+    given, all weights are trained by Adam [3]_ or L-BFGS, without a learning rate to choose, to the
+    least mean cross-entropy plus an L2 penalty, which pulls the hidden weights back to the start
+    [4]_. That is a reservoir, too, whose output layer L-BFGS fits first; with sparse features it is
+    near zero, where features are learnt rather than drawn [5]_. Dense features are standardised
+    within, so they need not be scaled.
 
     Parameters
     ----------
     hidden_layer_sizes : int or tuple of int, default=None
-        Hidden units of each layer; a tuple stacks layers. None is (32,); with solver="ridge" three
-        blocks of 200 units side by side (of 100 for more than 50,000 steps in all). If given, with
-        "ridge", the units of each block.
+        Hidden units of each layer; a tuple stacks layers. None is (32,), and where the solver is
+        "ridge" three blocks of 200 units side by side (of 100 for more than 50,000 steps in all).
+        If given, with solver="ridge", the units of each block; with "auto" all weights are trained.
     activation : {"tanh", "logistic", "relu", "identity"}, default="tanh"
         What f is. tanh and logistic are bounded, so that long sequences cannot overflow.
     bidirectional : bool, default=False
@@ -45,13 +46,15 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
         What the output layer sees of the states of all steps: "last", the state after the last step
         (of units that read back: after the first); their "mean", "max", "min", standard deviation
         ("std"), or the share of steps at which they are "positive" (Dempster et al. 2020, ROCKET).
-        Several are concatenated. None is ("last", "mean", "max"); with solver="ridge" all six.
+        Several are concatenated. None is ("last", "mean", "max"); with "ridge" all six.
     features_per_step : int, default=1
         In a 2-D X, where a row is a sequence: how many columns make one step. The columns hold all
         features of the first step, then all of the second, and so on.
     solver : {"auto", "lbfgs", "adam", "trust-ncg", "ridge"}, default="auto"
-        Method of :func:`scipy.optimize.minimize`, or "ridge". "auto" is "adam" from 2,000 distinct
-        sequences on, with sparse X and 100,000 weights from 100 on, else "lbfgs".
+        Method of :func:`scipy.optimize.minimize`, or "ridge". "auto" is "ridge" below 2,000
+        distinct sequences, and "adam" from there on. Where hidden_layer_sizes, early_stopping or
+        `partial_fit` ask for weights that are trained, it is "lbfgs" below 2,000 (with sparse X and
+        100,000 weights below 100).
 
         - "lbfgs" is a quasi-Newton method, which looks at all sequences for every step.
         - "adam" (Kingma & Ba 2015) goes through minibatches of 16 whole sequences. There is no
@@ -59,9 +62,9 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
           over `max_iter` epochs. The loss that it reports is the mean over an epoch.
         - "trust-ncg" is a Newton method with Gauss-Newton products: more expensive iterations;
           useful for long time lags.
-        - "ridge" is for some dozens to hundreds of sequences, where trained weights overfit: the
-          hidden units stay as they are drawn, and the output layer is a ridge regression in closed
-          form, whose penalty has the least leave-one-out loss. The units are in blocks that change
+        - "ridge" is for few sequences, where trained weights overfit: the hidden units stay as they
+          are drawn, and the output layer is a ridge regression in closed form, whose penalty has
+          the least leave-one-out loss. The units are in blocks that change
           their states at different speeds, h_t = (1 - l) h_{t-1} + l f(...) with l = 1, 0.3 and
           0.1 (Jaeger et al. 2007). Where all sequences have the same length, and leave-one-out
           prefers it, the output is a linear model of the inputs at each position instead. Takes
@@ -70,8 +73,8 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
         L2 penalty of the weights (not the biases), divided by the sum of the sample weights. It
         pulls the output layer to zero and, 30 times as strongly, the hidden weights to where
         training starts (Li et al. 2018); the input weights of sparse features no more strongly than
-        the output layer. None is 0.1; with solver="ridge" it is chosen from 1e-4 to 100 by
-        leave-one-out, for pooled states that are scaled to a mean squared norm of one.
+        the output layer. None is 0.1; with "ridge" it is chosen from 1e-4 to 100 by leave-one-out,
+        for pooled states that are scaled to a mean squared norm of one.
     max_iter : int, default=None
         Iterations of the solver at most, each of which sees all sequences about once ("trust-ncg":
         several times). None is 1,000, and for "adam" as many epochs as make about 64,000 sequences,
@@ -110,7 +113,8 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
     input_weights_ : list of ndarray of shape (D, H)
         W_in of each layer; with two directions (D, 2 H), those of the units that read back last.
     recurrent_weights_ : list of ndarray of shape (H, H)
-        W_rec of each layer; with two directions (2, H, H).
+        W_rec of each layer; with two directions (2, H, H). With "ridge" of each block, (3, H, H),
+        of two directions (6, H, H); the other weights have the blocks side by side.
     hidden_biases_ : list of ndarray of shape (H,)
         b of each layer; with two directions (2 H,).
     output_weights_ : ndarray of shape (H * number of pools, K)
@@ -118,12 +122,12 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
     output_biases_ : ndarray of shape (K,)
         c.
     direct_weights_ : ndarray of shape (T, D, K)
-        With solver="ridge" and sequences of equal lengths: what the logits have of the inputs at
+        With "ridge" and sequences of equal lengths: what the logits have of the inputs at
         each position, zero where the pooled states predict better (`output_weights_` otherwise).
     direct_biases_ : ndarray of shape (T, K)
         The bias that is added with each step's inputs; later steps count for nothing.
     loss_ : float
-        Penalised training loss at the end (with solver="ridge" the leave-one-out loss).
+        Penalised training loss at the end (with "ridge" the leave-one-out loss).
     loss_curve_ : list of float
         Loss after each iteration.
     validation_scores_ : list of float or None
@@ -144,15 +148,15 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
 
     References
     ----------
-    .. [1] D. P. Kingma, J. Ba (2015). Adam: a method for stochastic optimization. ICLR.
-    .. [2] H. Jaeger (2001). The "echo state" approach to analysing and training recurrent neural
+    .. [1] H. Jaeger (2001). The "echo state" approach to analysing and training recurrent neural
        networks. GMD Report 148.
-    .. [3] M. Lukosevicius (2012). A practical guide to applying echo state networks. Neural
+    .. [2] M. Lukosevicius (2012). A practical guide to applying echo state networks. Neural
        Networks: Tricks of the Trade.
-    .. [4] L. Chizat, E. Oyallon, F. Bach (2019). On lazy training in differentiable programming.
-       NeurIPS.
-    .. [5] X. Li, Y. Grandvalet, F. Davoine (2018). Explicit inductive bias for transfer learning
+    .. [3] D. P. Kingma, J. Ba (2015). Adam: a method for stochastic optimization. ICLR.
+    .. [4] X. Li, Y. Grandvalet, F. Davoine (2018). Explicit inductive bias for transfer learning
        with convolutional networks. ICML.
+    .. [5] L. Chizat, E. Oyallon, F. Bach (2019). On lazy training in differentiable programming.
+       NeurIPS.
 
     Examples
     --------

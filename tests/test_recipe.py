@@ -10,6 +10,7 @@ from sklearn_rnn._training.recipe import (
     choose_iterations,
     choose_solver,
     choose_start,
+    choose_wide,
 )
 
 
@@ -29,6 +30,30 @@ from sklearn_rnn._training.recipe import (
 )
 def test_choose_solver(solver, n_sequences, n_parameters, sparse_input, chosen):
     assert choose_solver(solver, n_sequences, n_parameters, sparse_input) == chosen
+
+
+@pytest.mark.parametrize("sparse_input", [True, False])
+def test_choose_solver_where_only_the_output_is_fitted(sparse_input):
+    # a kernel of many sequences would not fit into memory
+    few, many = ("auto", MANY_SEQUENCES - 1), ("auto", MANY_SEQUENCES)
+    assert choose_solver(*few, 10**6, sparse_input, output_only=True) == "ridge"
+    assert choose_solver(*many, 10**6, sparse_input, output_only=True) == "adam"
+    assert choose_solver("lbfgs", 5, 10, sparse_input, output_only=True) == "lbfgs"
+
+
+@pytest.mark.parametrize(
+    ("solver", "is_sized", "n_sequences", "needs_iterations", "wide"),
+    [
+        ("auto", False, MANY_SEQUENCES - 1, False, True),
+        ("auto", False, MANY_SEQUENCES, False, False),
+        ("auto", True, 10, False, False),
+        ("auto", False, 10, True, False),
+        ("lbfgs", False, 10, False, False),
+        ("ridge", True, 10**5, True, True),
+    ],
+)
+def test_choose_wide(solver, is_sized, n_sequences, needs_iterations, wide):
+    assert choose_wide(solver, is_sized, n_sequences, needs_iterations) == wide
 
 
 @pytest.mark.parametrize(

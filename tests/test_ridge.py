@@ -19,6 +19,7 @@ from sklearn_rnn import SequenceClassifier, SequenceRegressor
 from sklearn_rnn._networks.direct import PositionDirect
 from sklearn_rnn._networks.packing import Packing
 from sklearn_rnn._networks.parameters import views
+from sklearn_rnn._training import recipe
 from sklearn_rnn._training.objective import Objective
 from sklearn_rnn._training.ridge import _fit, _temperature
 
@@ -208,6 +209,45 @@ def test_a_sequence_of_each_class_or_one_number(rng):
     assert np.isfinite(classifier.fit(X, ["a", "b"]).predict_proba(X)).all()
     regressor = SequenceRegressor(solver="ridge", random_state=0)
     assert_allclose(regressor.fit(X[:1], [3.0]).predict(X), 3.0)
+
+
+@pytest.mark.parametrize("make", [SequenceClassifier, SequenceRegressor])
+@pytest.mark.parametrize("layout", [np.array, list, lambda X: [sparse.csr_array(x) for x in X]])
+def test_few_sequences_get_it_by_default(make, layout, rng):
+    X, y = series(rng)
+    default, ridge = make(random_state=0), make(solver="ridge", random_state=0)
+    assert_array_equal(default.fit(layout(X), y).predict(X), ridge.fit(layout(X), y).predict(X))
+    assert default.loss_ == ridge.loss_
+
+
+def test_weights_are_trained_where_sizes_or_iterations_are_asked_for(rng):
+    X, y = series(rng)
+    sized = SequenceClassifier(5, random_state=0, tol=1).fit(X, y)
+    assert sized.recurrent_weights_[0].shape == (5, 5)
+    stopped = SequenceClassifier(early_stopping=True, random_state=0).fit(X, y)
+    batched = SequenceClassifier(random_state=0).partial_fit(X, y)
+    for classifier in (stopped, batched):
+        assert classifier.recurrent_weights_[0].shape == (32, 32)
+        assert classifier.n_iter_ > 1
+
+
+def test_duplicates_do_not_count_as_many_sequences(rng, monkeypatch):
+    monkeypatch.setattr(recipe, "MANY_SEQUENCES", 41)
+    X, y = series(rng, 42)
+    few = SequenceClassifier(random_state=0).fit(X[:40], y[:40])
+    again = SequenceClassifier(random_state=0).fit(np.repeat(X[:40], 2, axis=0), y[:40].repeat(2))
+    assert_allclose(few.predict_proba(X), again.predict_proba(X), atol=0.1)
+    many = SequenceClassifier(random_state=0, max_iter=2).fit(X, y)
+    assert again.recurrent_weights_[0].shape == few.recurrent_weights_[0].shape == (3, 200, 200)
+    assert many.recurrent_weights_[0].shape == (32, 32)
+
+
+def test_a_warm_start_with_many_sequences_trains_all_weights(rng, monkeypatch):
+    monkeypatch.setattr(recipe, "MANY_SEQUENCES", 41)
+    X, y = series(rng, 42)
+    classifier = SequenceClassifier(random_state=0, warm_start=True, max_iter=2).fit(X[:40], y[:40])
+    W = classifier.recurrent_weights_[0]
+    assert not np.array_equal(classifier.fit(X, y).recurrent_weights_[0], W)
 
 
 def test_refuses_early_stopping(rng):
