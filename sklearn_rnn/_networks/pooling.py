@@ -4,6 +4,7 @@ A pool does the same for whole packed sequences (`forward`, `vjp`, `jvp`) and st
 `update`, `finish`); a network with several pools puts their features side by side.
 """
 
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -33,15 +34,27 @@ class Pool(Protocol):
         """Return Q after n_steps."""
 
 
+class _Picked:
+    """The rows and units that a pool picked, found when first asked for: predictions do not ask."""
+
+    def __init__(self, find):
+        self._find = find
+
+    @cached_property
+    def indices(self):
+        rows = self._find()
+        return rows, np.arange(rows.shape[1])
+
+
 class _Picking:
-    """A pool that picks one row for each sequence and unit: its cache is (rows, units)."""
+    """A pool that picks one row for each sequence and unit: its cache is a `_Picked`."""
 
     def jvp(self, cache, dA):
-        return dA[cache]
+        return dA[cache.indices]
 
     def vjp(self, cache, dQ, dA):
         # two sequences share no row, so no index comes twice
-        dA[cache] += dQ
+        dA[cache.indices] += dQ
 
     def finish(self, gathered, n_steps):
         return gathered
@@ -54,8 +67,8 @@ class Last(_Picking):
         rows = np.repeat(packing.last[:, None], A.shape[1], axis=1)
         if n_directions == 2:
             rows[:, A.shape[1] // 2 :] = np.arange(packing.n_sequences)[:, None]
-        cache = rows, np.arange(A.shape[1])
-        return A[cache], cache
+        cache = _Picked(lambda: rows)
+        return A[cache.indices], cache
 
     def begin(self, shape, dtype):
         return np.zeros(shape, dtype)
@@ -69,28 +82,24 @@ class Extreme(_Picking):
 
     Parameters
     ----------
-    is_better, better : ufunc
-        ``np.greater`` and ``np.maximum``, or ``np.less`` and ``np.minimum``.
+    better : ufunc
+        ``np.maximum`` or ``np.minimum``.
     worst : float
         What any value is better than.
     """
 
-    def __init__(self, is_better, better, worst: float):
-        self._is_better = is_better
+    def __init__(self, better, worst: float):
         self._better = better
         self._worst = worst
 
     def forward(self, A, packing, n_directions):
-        values = A.real
-        winners = np.repeat(np.arange(packing.n_sequences)[:, None], A.shape[1], axis=1)
-        best = values[packing.first].copy()
-        for now, _, _ in packing.steps[1:]:
-            rows = np.arange(now.start, now.stop)
-            better = self._is_better(values[now], best[: len(rows)])
-            np.copyto(best[: len(rows)], values[now], where=better)
-            np.copyto(winners[: len(rows)], rows[:, None], where=better)
-        cache = winners, np.arange(A.shape[1])
-        return A[cache], cache
+        best = A.real[packing.first].copy()
+        for now, linked, _ in packing.steps[1:]:
+            best_now = best[: now.stop - now.start]
+            self._better(best_now, A.real[linked], out=best_now)
+        cache = _Picked(partial(_rows_of, best, A, packing))
+        # a complex step keeps the imaginary part of what was picked
+        return A[cache.indices] if np.iscomplexobj(A) else best, cache
 
     def begin(self, shape, dtype):
         return np.full(shape, self._worst, dtype)
@@ -178,6 +187,17 @@ class Positive:
         return gathered / n_steps
 
 
+def _rows_of(best, A, packing):
+    """The earliest row of each sequence and unit that has the value in best (S, H)."""
+    # the first steps, where no value equals NaN
+    rows = np.repeat(np.arange(packing.n_sequences)[:, None], best.shape[1], axis=1)
+    for now, _, _ in reversed(packing.steps):
+        n = now.stop - now.start
+        is_best = A.real[now] == best[:n]
+        np.copyto(rows[:n], np.arange(now.start, now.stop)[:, None], where=is_best)
+    return rows
+
+
 def _mean(A, packing):
     """Mean of the rows of each sequence, (S, H)."""
     Q = A[packing.first].copy()
@@ -194,8 +214,8 @@ def _lengths(packing, like):
 POOLS = {
     "last": Last(),
     "mean": Mean(),
-    "max": Extreme(np.greater, np.maximum, -np.inf),
-    "min": Extreme(np.less, np.minimum, np.inf),
+    "max": Extreme(np.maximum, -np.inf),
+    "min": Extreme(np.minimum, np.inf),
     "std": Deviation(),
     "positive": Positive(),
 }

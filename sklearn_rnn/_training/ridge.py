@@ -131,8 +131,10 @@ def _inverse_root(variance):
 def _fit(F, Y, w, labels, strengths, n):
     """Ridge regression of the strength with the least leave-one-out loss."""
     root = np.sqrt(w)[:, None]
-    values, U = np.linalg.eigh((root * F) @ (root * F).T)
+    G = root * F
+    values, U = np.linalg.eigh(G @ G.T)  # of one array: BLAS computes half of the products
     values = np.maximum(values, 0.0)
+    U_squared = np.square(U)
     mean = w @ Y
     V = U.T @ (root * (Y - mean))
     best = None
@@ -141,7 +143,7 @@ def _fit(F, Y, w, labels, strengths, n):
         shrinkage = values * inverse
         fitted = mean + (U @ (shrinkage[:, None] * V)) / root
         # the row's share in its own fit, of the intercept and of the slopes
-        leverage = w + np.square(U) @ shrinkage
+        leverage = w + U_squared @ shrinkage
         freedom = np.maximum(1 - leverage, LEAST_FREEDOM)
         left_out = Y - (Y - fitted) / freedom[:, None]
         if labels is None:
