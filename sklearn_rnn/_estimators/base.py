@@ -323,7 +323,8 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         -------
         stepper : object
             Its method ``step(x)`` takes the features of the next step, (D,), without a column
-            `sequence_id`, and returns what `predict_proba` (of a regressor `predict`) gives there:
+            `sequence_id` (a row of a DataFrame is checked by its names), and returns what
+            `predict_proba` (of a regressor `predict`) gives there:
             (K,). Of sequences side by side it takes (n, D) and returns (n, K). Taggers predict for
             the step, the others for the sequence as if it ended there. A later `fit` does not
             change it, and it can be pickled.
@@ -359,7 +360,7 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
             )
         # a copy, so that the stepper stays as it is when the user changes weights in place
         p = {name: W.copy() for name, W in model.p.items()}
-        return Stepper(model.network, p, model.single_target)
+        return Stepper(model.network, p, model.single_target, model.feature_names)
 
 
 def fitted_model(estimator):

@@ -63,6 +63,12 @@ class FittedModel:
             self.reader, X, self.table, reset=False, n_features=self.network.n_features
         )
 
+    @property
+    def feature_names(self):
+        """The names of the features of a step that `fit` saw, None if it saw none."""
+        fitted = self.table.of_steps(self.reader) if self.reader._fitted_on_table else self.reader
+        return getattr(fitted, "feature_names_in_", None)
+
     def parameters(self, dtype) -> Parameters:
         """Return the parameters in a precision; a copy is made once, and none for float64."""
         if dtype == np.float64:

@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from .._input.arrays import as_numeric_array
+from .._input.arrays import as_numeric_array, format_value
+from .._input.names import names_of_step
 from .._networks.network import IGNORE_OVERFLOW, Network
 from .._networks.parameters import Parameters
 
@@ -22,10 +23,13 @@ class Stepper:
         The parameters of the network.
     single_target : bool
         Whether predictions are numbers instead of rows of one number.
+    feature_names : ndarray of str, optional
+        The names that the features of a step must have, if they have names.
     """
 
-    def __init__(self, network: Network, p: Parameters, single_target: bool):
+    def __init__(self, network: Network, p: Parameters, single_target: bool, feature_names=None):
         self._network = network
+        self._feature_names = feature_names
         self._p = p
         self._single_target = single_target
         self._state = None
@@ -39,7 +43,8 @@ class Stepper:
         Parameters
         ----------
         x : array-like of shape (D,) or (n, D)
-            The features of one step, of one sequence or of n sequences side by side. The first call
+            The features of one step, of one sequence or of n sequences side by side. The names of a
+            row or a DataFrame must be those that `fit` saw. The first call
             determines which of the two, and the precision: float32, or else float64.
 
         Returns
@@ -52,8 +57,8 @@ class Stepper:
         Raises
         ------
         ValueError, TypeError
-            If x has another shape than expected, or is not finite, or if the network overflows. The
-            stepper is then as it was before.
+            If x has another shape or other names than expected, or is not finite, or if the network
+            overflows. The stepper is then as it was before.
         """
         x = self._read(x)
         p, state = self._p, self._state
@@ -76,6 +81,7 @@ class Stepper:
 
     def _read(self, x):
         if type(x) is not np.ndarray or x.dtype not in (np.float64, np.float32):
+            self._check_names(x)
             x = as_numeric_array(x, f"x of step {self._n_steps}")
         if x.shape != self._shape:
             self._check_shape(x.shape)
@@ -89,6 +95,14 @@ class Stepper:
                 "finite numbers."
             )
         return x
+
+    def _check_names(self, x):
+        names = names_of_step(x)
+        if names and self._feature_names is not None and names != self._feature_names.tolist():
+            raise ValueError(
+                f"x of step {self._n_steps} has the names {format_value(names)}, but fit saw "
+                f"{format_value(self._feature_names.tolist())}, in this order."
+            )
 
     def _check_shape(self, shape):
         n_features = self._network.n_features

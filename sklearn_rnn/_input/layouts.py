@@ -6,10 +6,17 @@ from numbers import Integral
 import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array
-from sklearn.utils.validation import validate_data
 
 from .arrays import as_array, as_numeric_array, depth, reading, refuse_mask
-from .long_tables import as_table, runs, split_off_id
+from .long_tables import as_table, check_time, runs, split_off_id
+from .names import (
+    check_columns,
+    check_same_columns,
+    check_step_major,
+    column_names,
+    forget_names,
+    without,
+)
 from .sequences import Sequences
 
 
@@ -26,7 +33,9 @@ class WideTable:
 
     def read(self, estimator, X, reset):
         """Read X into `Sequences`; the estimator gets or checks the names of its columns."""
-        X, features_per_step = _read_table(estimator, X, reset), self.features_per_step
+        features_per_step = self.features_per_step
+        check_step_major(X, features_per_step)
+        X = _read_table(estimator, X, reset)
         S, n_columns = X.shape
         if n_columns % features_per_step:
             raise ValueError(
@@ -36,6 +45,9 @@ class WideTable:
         rows = X.reshape(S * n_steps, features_per_step)
         rows = rows.tocsr() if sparse.issparse(rows) else rows
         return Sequences(rows, np.full(S, n_steps), "wide")
+
+    def of_steps(self, estimator):
+        """None: the columns have names of their own for each step."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +68,20 @@ class LongTable:
             rows = _read_table(estimator, X, reset)
             return Sequences(rows, np.array([rows.shape[0]]), "long")
         X = as_table(X)
-        _check_columns(estimator, X, reset)
-        X, column = split_off_id(X, self.sequence_id)
-        rows = _read_rows(X)
+        if reset or estimator._fitted_on_table:
+            check_columns(estimator, X, reset)
+        steps, column = split_off_id(X, self.sequence_id)
+        if not reset and not estimator._fitted_on_table and _both_have_names(estimator, steps):
+            check_columns(estimator, steps, reset=False)
+        rows = _read_rows(steps)
         lengths, ids = runs(column)
-        return Sequences(rows, lengths, "long", ids)
+        sequences = Sequences(rows, lengths, "long", ids)
+        check_time(X, self.sequence_id, sequences)
+        return sequences
+
+    def of_steps(self, estimator):
+        """Return the estimator as if it had been fitted to the columns of a step alone."""
+        return without(estimator, self.sequence_id)
 
 
 def read_sequences(estimator, X, table, *, reset, n_features=None, allow_nan=False):
@@ -92,14 +113,23 @@ def read_sequences(estimator, X, table, *, reset, n_features=None, allow_nan=Fal
         estimator._fitted_on_table = sequences.layout in ("wide", "long")
         if not estimator._fitted_on_table:
             estimator.n_features_in_ = sequences.n_features
-            vars(estimator).pop("feature_names_in_", None)
     if not allow_nan:
         _check_finite(sequences)
     if n_features not in (None, sequences.n_features):
-        raise ValueError(
-            f"X has {sequences.n_features} features at each step, but fit saw {n_features}."
-        )
+        _refuse_features(sequences, n_features)
     return sequences
+
+
+def _refuse_features(sequences, n_features):
+    remedy = ""
+    if sequences.layout == "3-D" and sequences.lengths[0] == n_features:
+        remedy = (
+            " If its axes are (n_sequences, n_features, n_steps), as aeon and sktime have them, "
+            "pass sklearn_rnn.preprocessing.from_numpy3d(X), here and to fit."
+        )
+    raise ValueError(
+        f"X has {sequences.n_features} features at each step, but fit saw {n_features}.{remedy}"
+    )
 
 
 def _read_layout(estimator, X, table, reset):
@@ -107,8 +137,29 @@ def _read_layout(estimator, X, table, reset):
         X = _as_ragged(X)
     if not isinstance(X, list) and depth(X) <= 2:
         return table.read(estimator, X, reset)
-    sequences = read_ragged(X) if isinstance(X, list) else read_3d(X)
+    if isinstance(X, list):
+        sequences = read_ragged(X)
+        _check_columns_of_list(estimator, X, table, reset)
+    else:
+        sequences = read_3d(X)
+        if reset:
+            forget_names(estimator)
     return replace(sequences, rows=_read_rows(sequences.rows))
+
+
+def _check_columns_of_list(estimator, X, table, reset):
+    """Set or check the names of the columns of sequences that are tables."""
+    has_names = column_names(X[0]) is not None
+    if reset:
+        forget_names(estimator)
+        if has_names:
+            check_columns(estimator, X[0], reset)
+    elif estimator._fitted_on_table:
+        of_steps = table.of_steps(estimator)
+        if has_names and of_steps is not None:
+            check_columns(of_steps, X[0], reset)
+    elif has_names or hasattr(estimator, "feature_names_in_"):
+        check_columns(estimator, X[0], reset)
 
 
 def _as_ragged(X):
@@ -126,6 +177,7 @@ def read_ragged(X):
     """Read a list of arrays or sparse matrices of any dtype into `Sequences`."""
     if not X:
         raise ValueError("X holds no sequences. Pass at least one.")
+    check_same_columns(X)
     parts = [_read_sequence(x, i) for i, x in enumerate(X)]
     first = parts[0]
     for i, part in enumerate(parts):
@@ -181,16 +233,15 @@ def read_3d(X):
     return Sequences(X.reshape(S * T, D), np.full(S, T), "3-D")
 
 
+def _both_have_names(estimator, X):
+    return hasattr(estimator, "feature_names_in_") and column_names(X) is not None
+
+
 def _read_table(estimator, X, reset):
     rows = _read_rows(X)
-    _check_columns(estimator, X, reset)
-    return rows
-
-
-def _check_columns(estimator, X, reset):
-    """Set or check the number and the names of the columns of a table."""
     if reset or estimator._fitted_on_table:
-        validate_data(estimator, X, reset=reset, skip_check_array=True)
+        check_columns(estimator, X, reset)
+    return rows
 
 
 def _read_rows(rows):

@@ -38,6 +38,7 @@ def position_of_id(X, sequence_id):
     if not isinstance(sequence_id, str):
         if not -X.shape[1] <= sequence_id < X.shape[1]:
             raise ValueError(f"sequence_id={sequence_id}, but X has only {X.shape[1]} columns.")
+        _check_position(X, sequence_id)
         return sequence_id % X.shape[1]
     if not hasattr(X, "columns"):
         raise ValueError(
@@ -50,6 +51,17 @@ def position_of_id(X, sequence_id):
         names = format_value(columns)
         raise ValueError(f"X has no column {sequence_id=}. Its columns are {names}.")
     return columns.index(sequence_id)
+
+
+def _check_position(X, sequence_id):
+    """Refuse a position that is the name of another column."""
+    columns = list(getattr(X, "columns", ()))
+    if sequence_id in columns and columns.index(sequence_id) != sequence_id % X.shape[1]:
+        raise ValueError(
+            f"{sequence_id=} is the name of column {columns.index(sequence_id)} of X and the "
+            f"position of column {format_value(columns[sequence_id])}. Rename the columns, for "
+            "instance X.columns = X.columns.astype(str)."
+        )
 
 
 def check_sequence_id(sequence_id):
@@ -67,6 +79,36 @@ def split_off_id(X, sequence_id):
     column = safe_indexing(X, [position], axis=1)
     column = column.toarray() if sparse.issparse(column) else np.asarray(column)
     return safe_indexing(X, others, axis=1), column.ravel()
+
+
+def check_time(X, sequence_id, sequences):
+    """Refuse a pandas table whose index has times that fall within a sequence."""
+    time = _times_of_index(getattr(X, "index", None), sequence_id)
+    if time is None:
+        return
+    with np.errstate(invalid="ignore"):
+        falls = np.asarray(time[1:] < time[:-1])
+    starts = np.cumsum(sequences.lengths)[:-1]
+    falls[starts - 1] = False
+    if falls.any():
+        row = int(np.argmax(falls)) + 1
+        raise ValueError(
+            f"The time in the index of X falls at {sequences.describe_position(row)}: "
+            f"{format_value(str(time[row]))} comes after {format_value(str(time[row - 1]))}. Sort "
+            "the table, and the labels with it, by sequence and time, for instance by sort_index()."
+        )
+
+
+def _times_of_index(index, sequence_id):
+    """Return the times of a pandas index: dates, or the one level beside the sequence ids."""
+    levels = getattr(index, "nlevels", 0)
+    if levels == 1:
+        return index if index.dtype.kind in "mM" and index.name != sequence_id else None
+    others = [i for i, name in enumerate(getattr(index, "names", ())) if name != sequence_id]
+    if len(others) != 1 or levels != 2:
+        return None
+    time = index.get_level_values(others[0])
+    return time if time.dtype.kind in "iufmM" else None
 
 
 def insert_column(rows, position, column):

@@ -2,7 +2,17 @@
 
 from ._context_window import ContextWindow
 from ._padding import pad, unpad
+from ._panels import from_nested, from_numpy3d
 from ._per_step import PerStepTransformer
 from ._tables import to_sequences, to_table
 
-__all__ = ["ContextWindow", "PerStepTransformer", "pad", "to_sequences", "to_table", "unpad"]
+__all__ = [
+    "ContextWindow",
+    "PerStepTransformer",
+    "from_nested",
+    "from_numpy3d",
+    "pad",
+    "to_sequences",
+    "to_table",
+    "unpad",
+]

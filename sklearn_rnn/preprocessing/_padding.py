@@ -9,6 +9,7 @@ from scipy import sparse
 from .._compat import validate_params
 from .._input.arrays import as_array, depth, format_value, is_missing, object_array
 from .._input.layouts import no_steps
+from .._input.names import check_same_columns
 
 
 @validate_params(
@@ -54,6 +55,7 @@ def pad(sequences, padding_value=np.nan):
     parts = [_read_dense(x, i) for i, x in enumerate(sequences)]
     if not parts:
         raise ValueError("There are no sequences. Pass at least one.")
+    check_same_columns(sequences, of="")
     for i, part in enumerate(parts):
         if part.shape[1:] != parts[0].shape[1:]:
             raise ValueError(

@@ -135,7 +135,7 @@ class PerStepTransformer(
             S sequences, T_i steps each. One of
 
             - a 3-D array (S, T, D);
-            - a list or object array of S arrays or CSR matrices (T_i, D);
+            - a list or object array of S arrays, CSR matrices or DataFrames (T_i, D);
             - a list of S lists with an item (dict, string, list of strings) for each step;
             - a table (N, D), a row a step, which the transformer gets as it is.
         y : array-like, optional
@@ -274,7 +274,8 @@ class PerStepTransformer(
 
     def _read(self, X):
         as_items = takes_items(self.transformer)
-        steps = read_steps(X, as_items)
+        # a transformer checks the names of columns, and may choose columns by name
+        steps = read_steps(X, as_items, keep_frames=True)
         if as_items and steps.is_table:
             raise ValueError(
                 f"{type(self.transformer).__name__} takes one item a step, not a table. Pass a "

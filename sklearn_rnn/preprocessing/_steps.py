@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 
 import numpy as np
 from scipy import sparse
@@ -9,7 +10,11 @@ from scipy import sparse
 from .._compat import num_samples
 from .._input.arrays import depth, format_value, refuse_mask
 from .._input.layouts import no_steps, read_3d, read_ragged
+from .._input.names import check_same_columns, column_names
 from .._input.sequences import Sequences
+
+# Libraries whose DataFrames are put together by their own `concat`.
+FRAMES = ("pandas", "polars")
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ class Steps(Sequences):
         return super().give_back(values)
 
 
-def read_steps(X, as_items):
+def read_steps(X, as_items, keep_frames=False):
     """Read X into `Steps`.
 
     A table, with a row for each step, is left as it is: its rows are one sequence.
@@ -51,6 +56,8 @@ def read_steps(X, as_items):
     as_items : bool
         Whether the rows are a list with one item for each step, not a 2-D array. Steps that are
         dicts always make a list.
+    keep_frames : bool, default=False
+        Whether the rows of sequences that are DataFrames are one DataFrame, not an array.
     """
     refuse_mask(X, "X")
     is_object_array = depth(X) == 1 and getattr(X, "dtype", None) == np.dtype(object)
@@ -58,7 +65,7 @@ def read_steps(X, as_items):
         X = list(X)
         if not X:
             raise ValueError("X holds no sequences. Pass at least one.")
-        return _table(X) if _is_nested_table(X) else _read_list(X, as_items)
+        return _table(X) if _is_nested_table(X) else _read_list(X, as_items, keep_frames)
     n_dimensions = depth(X)
     if n_dimensions == 0:
         raise TypeError(f"X must hold sequences, or be a table, but is a {type(X).__name__}.")
@@ -89,7 +96,7 @@ def _is_numeric(x):
     return np.asarray(x).dtype.kind in "biufc"
 
 
-def _read_list(X, as_items):
+def _read_list(X, as_items, keep_frames):
     for i, x in enumerate(X):
         if depth(x) == 0:
             raise ValueError(
@@ -99,12 +106,20 @@ def _read_list(X, as_items):
         if num_samples(x) == 0:
             raise no_steps(i)
         refuse_mask(x, f"sequence {i} of X")
+    check_same_columns(X)
     if as_items or (depth(X[0]) == 1 and isinstance(next(iter(X[0])), Mapping)):
         items = [_as_items(x) for x in X]
         lengths = np.array([len(part) for part in items])
         return Steps([item for part in items for item in part], lengths, "ragged")
+    if keep_frames and _library(X[0]) in FRAMES:
+        rows = import_module(_library(X[0])).concat(X)
+        return Steps(rows, np.array(list(map(len, X))), "ragged")
     steps = read_ragged([_as_rows(x) for x in X])
     return Steps(steps.rows, steps.lengths, "ragged", of_tokens=depth(X[0]) == 1)
+
+
+def _library(x):
+    return type(x).__module__.partition(".")[0] if column_names(x) else None
 
 
 def _as_items(x):
