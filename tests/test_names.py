@@ -265,3 +265,22 @@ def test_a_position_that_is_the_name_of_another_column(rng):
     with pytest.raises(ValueError, match="sequence_id=3 is the name of column 0 of X and the pos"):
         SequenceTagger(sequence_id=3, **QUICK).fit(table, [0, 1, 0, 1])
     SequenceTagger(sequence_id=3, **QUICK).fit(table[[0, 1, 2, 3]], [0, 1, 0, 1])
+
+
+@of_each_kind_of_frame
+def test_single_precision_stays_single_beside_ids(frame):
+    single = np.array([0.5, 1.5, 2.5, 3.5], np.float32)
+    table = frame({"id": np.array([0, 0, 1, 1]), "a": single})
+    tagger = SequenceTagger(sequence_id="id", **QUICK).fit(table, [0, 1, 0, 1])
+    assert tagger.predict_proba(table).dtype == np.float32
+
+
+def test_single_precision_in_another_byte_order(arrays):
+    y = labels(PER_STEP[0])
+    single = [x.astype(np.float32) for x in arrays]
+    expected = SequenceTagger(**QUICK).fit(single, y).predict_proba(single)
+    swapped = [x.astype(">f4") for x in arrays]
+    for X in (swapped, np.array(swapped), frames(swapped)):
+        probabilities = SequenceTagger(**QUICK).fit(X, y).predict_proba(X)
+        assert probabilities[0].dtype == np.float32
+        np.testing.assert_array_equal(np.stack(probabilities), np.stack(expected))

@@ -115,9 +115,19 @@ def as_numeric_array(x, name, *, dtype=(np.float64, np.float32), accept_sparse=F
         x = np.asarray(x) if isinstance(x, list | tuple) else x
     refuse_dates(x, name)
     with reading(name, "real numbers", "Encode strings, for instance with OneHotEncoder."):
-        return check_array(
-            x, accept_sparse=accept_sparse, dtype=dtype, input_name=name, **_ANY_SHAPE
+        # scikit-learn knows the types of pandas' columns alone
+        x = np.asarray(x) if hasattr(x, "columns") and not hasattr(x, "iloc") else x
+        x = check_array(
+            _native(x), accept_sparse=accept_sparse, dtype=dtype, input_name=name, **_ANY_SHAPE
         )
+    return _native(x)  # of a DataFrame the columns may have another byte order
+
+
+def _native(x):
+    """Return an array in the machine's byte order: in another, float32 would become float64."""
+    if not isinstance(getattr(x, "dtype", None), np.dtype) or x.dtype.isnative:
+        return x
+    return x.astype(x.dtype.newbyteorder("="))
 
 
 def _parts(x):

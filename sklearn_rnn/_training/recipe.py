@@ -47,7 +47,7 @@ FEEDBACK = SMALL._replace(stiffness=3.0)
 # Units of each block of the wide reservoir, and the leaks of the blocks; fewer units from so many
 # steps in all on, where more cost time and win nothing. The penalties that leave-one-out chooses
 # from: the features have a mean squared norm of one. All by cross-validation on the training parts
-# of ten sets (benchmarks/README.md, small sets).
+# of ten sets (benchmarks/README.md, "Small sets of series").
 WIDE_UNITS, WIDE_UNITS_LONG, WIDE_LONG = 200, 100, 50_000
 LEAKS = (1.0, 0.3, 0.1)
 WIDE_POOLS = ("mean", "std", "max", "min", "positive", "last")
