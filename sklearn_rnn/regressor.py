@@ -1,5 +1,7 @@
 """Pattern 2 with squared loss: numbers for each sequence."""
 
+import warnings
+
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 
@@ -137,6 +139,7 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
     See Also
     --------
     SequenceClassifier : A label instead of numbers.
+    PerStepRegressor : Numbers at each step.
 
     References
     ----------
@@ -208,6 +211,16 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
+
+    def _check_targets(self, sequences, targets):
+        T = sequences.lengths[0]
+        if sequences.layout == "3-D" and targets.n_outputs == T > 1:
+            warnings.warn(
+                f"y has {T} targets for each sequence, and X has {T} steps. SequenceRegressor "
+                "predicts all of them after the last step. If they are one for each step, take "
+                "PerStepRegressor; if not, this warning is of no concern.",
+                stacklevel=5,
+            )
 
     def fit(self, X, y, sample_weight=None):
         """Train on sequences with one or several numbers each.

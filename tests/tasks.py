@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_info
 
 from sklearn_rnn import (
     OutputFeedbackTagger,
+    PerStepRegressor,
     SequenceClassifier,
     SequenceRegressor,
     SequenceTagger,
@@ -45,6 +46,10 @@ def two_sums(X):
     return np.c_[weighted_sum(X), 100 * X[..., 2].sum(axis=1)]
 
 
+def sum_so_far(X):
+    return 10 * X[..., 0].cumsum(axis=1) + X[..., 1]
+
+
 QUICK = {"hidden_layer_sizes": 6, "random_state": 0, "tol": 2e-3, "n_iter_no_change": 5}
 
 # estimator, what it has to learn, and how well it does at least on new data
@@ -53,6 +58,7 @@ TASKS = {
     "classifier, 3 classes": (SequenceClassifier(**QUICK), third_of_sum, 0.7),
     "regressor": (SequenceRegressor(**QUICK), weighted_sum, 0.8),
     "regressor, 2 targets": (SequenceRegressor(**QUICK), two_sums, 0.8),
+    "regressor of steps": (PerStepRegressor(**QUICK), sum_so_far, 0.8),
     "tagger": (SequenceTagger(**QUICK), sign_so_far, 0.9),
     "teacher forcing": (OutputFeedbackTagger(**QUICK), previous_sign, 0.8),
     "free running": (OutputFeedbackTagger(teacher_forcing=False, **QUICK), previous_sign, 0.8),

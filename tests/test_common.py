@@ -10,6 +10,7 @@ from tasks import state
 
 from sklearn_rnn import (
     OutputFeedbackTagger,
+    PerStepRegressor,
     SequenceClassifier,
     SequenceRegressor,
     SequenceTagger,
@@ -55,7 +56,7 @@ def expected_failures(estimator):
     """Check and reason of every failure that is due to what the estimator is."""
     if getattr(estimator, "sequence_id", None) is not None:
         return ID_CHECKS
-    if isinstance(estimator, SequenceTagger | OutputFeedbackTagger):
+    if isinstance(estimator, SequenceTagger | OutputFeedbackTagger | PerStepRegressor):
         expected = dict.fromkeys(TAGGER_CHECKS, ONE_SEQUENCE)
         if getattr(estimator, "output", None) == "crf":
             expected |= dict.fromkeys(CRF_CHECKS, ONE_WEIGHT)
@@ -79,6 +80,9 @@ def expected_failures(estimator):
         OutputFeedbackTagger((4, 3), teacher_forcing=False, **QUICK),
         SequenceTagger(4, sequence_id=0, **QUICK),
         OutputFeedbackTagger(4, sequence_id=0, **QUICK),
+        PerStepRegressor(max_iter=50),
+        PerStepRegressor((4, 3), bidirectional=True, max_iter=20),
+        PerStepRegressor(4, sequence_id=0, max_iter=20),
     ],
     expected_failed_checks=expected_failures,
 )
@@ -88,7 +92,13 @@ def test_sklearn_check(estimator, check):
 
 # Defined by scikit-learn, but not among those that it runs.
 NOT_YIELDED = ["check_param_validation", "check_dataframe_column_names_consistency"]
-KINDS = [SequenceClassifier, SequenceRegressor, SequenceTagger, OutputFeedbackTagger]
+KINDS = [
+    SequenceClassifier,
+    SequenceRegressor,
+    PerStepRegressor,
+    SequenceTagger,
+    OutputFeedbackTagger,
+]
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -112,12 +122,17 @@ def total(x):
     return x[:, 0].sum()
 
 
+def totals(x):
+    return x[:, 0].cumsum()
+
+
 FAST = {"hidden_layer_sizes": 3, "random_state": 0, "max_iter": 4}
 # estimator, whether it labels steps, and how
 OURS = [
     (SequenceClassifier(**FAST), False, sign),
     (SequenceClassifier(**FAST, solver="adam"), False, sign),
     (SequenceRegressor(**FAST), False, total),
+    (PerStepRegressor(**FAST), True, totals),
     (SequenceTagger(**FAST, bidirectional=True), True, signs),
     (SequenceTagger(**FAST, output="crf"), True, signs),
     (OutputFeedbackTagger(**FAST), True, signs),

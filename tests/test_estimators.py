@@ -278,10 +278,13 @@ def test_one_column_of_targets_stays_a_column():
 def test_score_is_that_of_scikit_learn(name, weight):
     estimator, label = fitted(name), TASKS[name][1]
     y = label(X_TEST)
-    if name.startswith("regressor"):
+    per_label = weight if weight is None or y.ndim == 1 else np.repeat(weight, T)
+    if name == "regressor of steps":
+        predicted = estimator.predict(X_TEST).ravel()
+        expected = r2_score(y.ravel(), predicted, sample_weight=per_label)
+    elif name.startswith("regressor"):
         expected = r2_score(y, estimator.predict(X_TEST), sample_weight=weight)
     else:
-        per_label = weight if weight is None or y.ndim == 1 else np.repeat(weight, T)
         predicted = estimator.predict(X_TEST).ravel()
         expected = accuracy_score(y.ravel(), predicted, sample_weight=per_label)
     assert estimator.score(X_TEST, y, sample_weight=weight) == pytest.approx(expected, abs=1e-12)

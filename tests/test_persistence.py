@@ -17,6 +17,7 @@ TRUSTED = [
     f"sklearn_rnn.{kind.__module__.split('.')[-1]}.{kind.__name__}"
     for kind in (
         sklearn_rnn.OutputFeedbackTagger,
+        sklearn_rnn.PerStepRegressor,
         sklearn_rnn.SequenceClassifier,
         sklearn_rnn.SequenceRegressor,
         sklearn_rnn.SequenceTagger,

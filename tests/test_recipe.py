@@ -6,6 +6,7 @@ from sklearn_rnn._training.recipe import (
     FEEDBACK,
     MANY_SEQUENCES,
     RESERVOIR,
+    SLOW,
     SMALL,
     choose_iterations,
     choose_solver,
@@ -89,3 +90,9 @@ def test_choose_iterations(max_iter, solver, n_sequences, sparse_input, chosen):
 )
 def test_choose_start(per_step, hidden_feedback, sparse_input, start):
     assert choose_start(per_step, hidden_feedback, sparse_input) == start
+
+
+def test_choose_start_of_numbers():
+    assert choose_start(True, True, False, of_numbers=True) == SLOW
+    assert choose_start(True, True, True, of_numbers=True) == SMALL
+    assert choose_start(False, True, False, of_numbers=True) == RESERVOIR

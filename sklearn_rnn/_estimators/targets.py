@@ -17,7 +17,7 @@ from .._input.labels import (
     read_sequence_labels,
     read_step_labels,
 )
-from .._input.targets import read_sequence_targets
+from .._input.targets import read_sequence_targets, read_step_targets
 from .._input.weights import read_sequence_weight, read_step_weight
 from .._networks.network import infer, infer_logits
 from .._networks.outputs import Softmax, Squares
@@ -29,11 +29,12 @@ class Unit:
 
     per_step: bool
     read_labels: Callable
+    read_numbers: Callable
     read_weight: Callable
 
 
-STEP = Unit(True, read_step_labels, read_step_weight)
-SEQUENCE = Unit(False, read_sequence_labels, read_sequence_weight)
+STEP = Unit(True, read_step_labels, read_step_targets, read_step_weight)
+SEQUENCE = Unit(False, read_sequence_labels, read_sequence_targets, read_sequence_weight)
 
 
 class Targets(NamedTuple):
@@ -172,7 +173,7 @@ class NumberTargets:
         self, sequences, y, sample_weight, class_weight=None, known=None, classes=None
     ) -> Targets:
         """Read the numbers of `fit`, or of `partial_fit`; class weights and classes are None."""
-        targets, is_single = read_sequence_targets(y, sequences)
+        targets, is_single = self.unit.read_numbers(y, sequences)
         weight = self.unit.read_weight(sample_weight, sequences)
         return Targets(targets, weight, targets.shape[1], {"_single_target": is_single})
 

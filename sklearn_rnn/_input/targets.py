@@ -1,9 +1,9 @@
-"""Numbers to predict."""
+"""Numbers to predict, for each sequence or each step."""
 
 import numpy as np
 from sklearn.utils import check_array
 
-from .arrays import as_numeric_array
+from .arrays import as_numeric_array, check_dense, depth, format_value
 from .sequences import check_count
 
 
@@ -12,6 +12,50 @@ def read_sequence_targets(y, sequences):
     y = read_targets(y)
     check_count(y, sequences.n_sequences, "y", "sequence", sequences.name)
     return y.reshape(len(y), -1), y.ndim == 1
+
+
+def read_step_targets(y, sequences):
+    """Return targets for each step, (N, K), and whether they came without an axis of targets."""
+    if sequences.layout == "long":
+        y = as_numeric_array(y, "y", dtype=np.float64)
+        if y.ndim not in (1, 2):
+            raise ValueError(f"y has shape {y.shape}, but must be (N,) or (N, K), a row a step.")
+        check_count(y, sequences.lengths.sum(), "y", "row", sequences.name)
+        is_single = y.ndim == 1
+    else:
+        y, is_single = _read_ragged_targets(y, sequences)
+    is_finite = np.isfinite(y)
+    if not is_finite.all():
+        row = int(np.argwhere(~is_finite)[0, 0])
+        raise ValueError(
+            f"y holds NaN or infinity at {sequences.describe_position(row)}. Fill it in, and give "
+            "the step a sample_weight of 0."
+        )
+    return y.reshape(len(y), -1), is_single
+
+
+def _read_ragged_targets(y, sequences):
+    """Return targets (N,) or (N, K) from one array-like (T_i,) or (T_i, K) for each sequence."""
+    check_dense(y, "y")
+    if depth(y) == 0:
+        raise ValueError(
+            f"y must hold one array for each sequence of {sequences.name}, got {format_value(y)}."
+        )
+    y = np.asarray(y) if hasattr(y, "columns") else y
+    check_count(y, sequences.n_sequences, "y", "sequence", sequences.name)
+    parts = [as_numeric_array(part, f"y[{i}]", dtype=np.float64) for i, part in enumerate(y)]
+    for i, (part, length) in enumerate(zip(parts, sequences.lengths)):
+        if part.ndim not in (1, 2) or len(part) != length:
+            raise ValueError(
+                f"y[{i}] has shape {part.shape}, but sequence {i} of {sequences.name} has {length} "
+                "steps: it must hold a number, or a row of numbers, for each of them."
+            )
+        if part.shape[1:] != parts[0].shape[1:]:
+            raise ValueError(
+                f"y[{i}] has shape {part.shape}, but y[0] has {parts[0].shape}: all steps must "
+                "have the same number of targets."
+            )
+    return np.concatenate(parts), parts[0].ndim == 1
 
 
 def read_targets(y):

@@ -291,7 +291,13 @@ def _outcome(run, seed, parameters, monitor, status):
 
 def _start(network, data, seed):
     """What kind of start, and the parameters there."""
-    kind = choose_start(data.per_step, network.hidden_feedback, data.is_sparse, network.output_only)
+    kind = choose_start(
+        data.per_step,
+        network.hidden_feedback,
+        data.is_sparse,
+        network.output_only,
+        network.output.standardises_targets,
+    )
     scale = 1.0
     if network.output_only and data.is_sparse:
         # rows of sparse features have not the norm that standardised ones have

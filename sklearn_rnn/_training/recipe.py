@@ -41,7 +41,11 @@ RESERVOIR = Start(gain=1.0, radius=0.9, stiffness=30.0)
 WIDE = RESERVOIR._replace(weakest=0.2)
 # Near zero, where features are learnt instead of drawn (Chizat, Oyallon, Bach 2019).
 SMALL = Start(gain=0.1, radius=0.1, stiffness=100.0)
-# The same for output feedback.
+# Weak units that forget slowly, so nearly linear ones: numbers at each step mostly are smooth
+# functions of a long past. By held-out parts of nine series (benchmarks/README.md, "Numbers at each
+# step").
+SLOW = Start(gain=0.1, radius=0.9, stiffness=30.0)
+# Near zero, for output feedback.
 FEEDBACK = SMALL._replace(stiffness=3.0)
 
 # Units of each block of the wide reservoir, and the leaks of the blocks; fewer units from so many
@@ -140,14 +144,17 @@ def choose_direct(sparse_input):
     return not sparse_input
 
 
-def choose_start(per_step, hidden_feedback, sparse_input, output_only=False):
+def choose_start(per_step, hidden_feedback, sparse_input, output_only=False, of_numbers=False):
     """Return where training starts.
 
     A label of a whole sequence depends on what the dynamics make of dense input: there a reservoir
-    is a good start. Labels of steps, and rare features, are better learnt from near zero.
+    is a good start. Labels of steps, and rare features, are better learnt from near zero; numbers
+    at each step of dense input from units that forget slowly.
     """
     if not hidden_feedback:
         return FEEDBACK
     if output_only:
         return WIDE
+    if per_step and of_numbers and not sparse_input:
+        return SLOW
     return SMALL if per_step or sparse_input else RESERVOIR

@@ -1,0 +1,346 @@
+"""Pattern 1 with squared loss: numbers at each step."""
+
+from sklearn.metrics import r2_score
+from sklearn.utils import RegressorTags
+
+from ._compat import StrOptions
+from ._estimators.base import RecurrentEstimator, read_fitted
+from ._estimators.targets import STEP, NumberTargets
+from ._input.constraints import COLUMN, COUNT, layer_sizes
+from ._input.labels import require_y
+from ._networks.direct import StepDirect
+from ._networks.hidden_feedback import elman_network
+
+
+class PerStepRegressor(RecurrentEstimator):
+    r"""Predict one or several numbers at every step of a sequence by a recurrent network.
+
+    The hidden units are recurrent, and there is an output, a target and a loss at every step t
+    (Elman 1990 [1]_):
+
+    .. math::
+
+        h_t = f(x_t W_{in} + h_{t-1} W_{rec} + b), \qquad
+        z_t = h_t W_{out} + x_t W_{dir} + c, \qquad h_0 = 0.
+
+    The direct term x_t W_dir, left out for sparse features, is a linear model of the step itself,
+    to which the hidden units add (Mikolov 2012 [6]_). Training minimises half the mean squared
+    error over all steps, summed over the targets, plus an L2 penalty, by L-BFGS or, with many
+    sequences, by Adam [3]_: there is no learning rate to choose. It starts from weak units that
+    forget slowly, nearly a linear system (with sparse features near zero [4]_), and the penalty
+    pulls the hidden weights back to there [5]_. Dense features and the targets are standardised
+    within, so they need not be scaled, and all targets weigh the same. Long sequences are trained
+    in pieces, side by side [7]_.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or tuple of int, default=(32,)
+        Hidden units of each layer; a tuple stacks layers.
+    activation : {"tanh", "logistic", "relu", "identity"}, default="tanh"
+        What f is. tanh and logistic are bounded, so that long sequences cannot overflow.
+    bidirectional : bool, default=False
+        Whether each layer has as many units again that read the sequence from its end [2]_.
+    sequence_id : str or int, default=None
+        In a 2-D X, the column (name or position), or the name of the pandas index level, that tells
+        sequences apart; the rows of a sequence must be contiguous. Without it, a 2-D X is one
+        sequence.
+    truncated_bptt_steps : "auto", int or None, default="auto"
+        Truncated backpropagation through time [7]_: in training, sequences that are half as long
+        again are cut into pieces of about so many steps, each of which runs through the 25 steps
+        before it first (with two directions, also those after it), without their targets. "auto" is
+        200. None keeps sequences whole, which lets gradients reach back further, and takes longer.
+        Predictions always read whole sequences.
+    solver : {"auto", "lbfgs", "adam", "trust-ncg"}, default="auto"
+        Method of :func:`scipy.optimize.minimize`. "auto" is "adam" from 2,000 distinct sequences
+        on (pieces of long ones count), with sparse X and 100,000 weights from 100 on, else "lbfgs".
+
+        - "lbfgs" is a quasi-Newton method, which looks at all sequences for every step.
+        - "adam" (Kingma & Ba 2015) goes through minibatches of 16 whole sequences. There is no
+          learning rate to choose: the step size is the same for all data and falls linearly to zero
+          over `max_iter` epochs. The loss that it reports is the mean over an epoch.
+        - "trust-ncg" is a Newton method with Gauss-Newton products: more expensive iterations;
+          useful for long time lags.
+    alpha : float, default=0.03
+        L2 penalty of the weights (not the biases), divided by the number of observations. A
+        sequence counts as one observation, and a long one as T / 75, as neighbouring steps are
+        alike; sample weights count as repetitions. The output weights and the direct term
+        are shrunk towards zero, the hidden weights (30 times as strongly) towards their initial
+        values (Li et al. 2018 [5]_); the input weights of sparse features no more strongly than the
+        output weights. Where much of the past has to be remembered, try less.
+    max_iter : int, default=None
+        Iterations of the solver at most, each of which sees all sequences about once ("trust-ncg":
+        several times). None is 1,000, and for "adam" as many epochs as make about 64,000 sequences,
+        at least 5 (16,000, at least 12, with sparse X and fewer than 2,000 sequences).
+    tol : float, default=3e-4
+        Training has converged when for `n_iter_no_change` iterations in a row the loss has not
+        fallen by the share `tol` of itself, or the validation score not risen by `tol`. "adam"
+        without early stopping goes through all its epochs.
+    early_stopping : bool, default=False
+        Hold out sequences, stop when the score on them improves no more, and keep the weights that
+        scored best.
+    validation_fraction : float, default=0.1
+        Share of the sequences that early stopping holds out.
+    n_iter_no_change : int, default=10
+        Iterations without an improvement by `tol` before training stops.
+    n_init : int, default=1
+        How often to train, each time from other starting weights. What is kept is the best by
+        validation score or, without early stopping, by penalised loss.
+    warm_start : bool, default=False
+        Whether `fit` continues from the weights of the last fit, in one run whatever `n_init` is.
+        The penalty goes on pulling to where that fit had started.
+    n_jobs : int, default=None
+        Threads, as joblib counts them. They change the time only, never the result. In a worker of
+        a parallel search there is one.
+    random_state : int, RandomState instance or None, default=None
+        Determines the starting weights, the minibatches and what early stopping holds out.
+    verbose : int, default=0
+        Whether to print the loss of each iteration.
+
+    Attributes
+    ----------
+    input_weights_ : list of ndarray of shape (D, H)
+        W_in of each layer; with two directions (D, 2 H), those of the units that read back last.
+    recurrent_weights_ : list of ndarray of shape (H, H)
+        W_rec of each layer; with two directions (2, H, H).
+    hidden_biases_ : list of ndarray of shape (H,)
+        b of each layer; with two directions (2 H,).
+    output_weights_ : ndarray of shape (H, K)
+        W_out.
+    output_biases_ : ndarray of shape (K,)
+        c.
+    direct_weights_ : ndarray of shape (D, K)
+        W_dir; only with dense features.
+    loss_ : float
+        Penalised training loss at the end, for targets of unit variance.
+    loss_curve_ : list of float
+        Loss after each iteration.
+    validation_scores_ : list of float or None
+        Score on the held-out sequences after each iteration, with early stopping.
+    n_iter_ : int
+        Iterations of the solver.
+    n_parameters_ : int
+        Number of weights and biases.
+    n_features_in_ : int
+        Features of a step; of a table, its columns.
+    feature_names_in_ : ndarray of str
+        Column names of a table that has them.
+
+    See Also
+    --------
+    SequenceRegressor : Numbers for the whole sequence.
+    SequenceTagger : A label at each step.
+
+    References
+    ----------
+    .. [1] J. L. Elman (1990). Finding structure in time. Cognitive Science 14(2).
+    .. [2] M. Schuster, K. K. Paliwal (1997). Bidirectional recurrent neural networks. IEEE
+       Transactions on Signal Processing 45(11).
+    .. [3] D. P. Kingma, J. Ba (2015). Adam: a method for stochastic optimization. ICLR.
+    .. [4] L. Chizat, E. Oyallon, F. Bach (2019). On lazy training in differentiable programming.
+       NeurIPS.
+    .. [5] X. Li, Y. Grandvalet, F. Davoine (2018). Explicit inductive bias for transfer learning
+       with convolutional networks. ICML.
+    .. [6] T. Mikolov (2012). Statistical language models based on neural networks. PhD thesis, Brno
+       University of Technology.
+    .. [7] R. J. Williams, J. Peng (1990). An efficient gradient-based algorithm for on-line
+       training of recurrent network trajectories. Neural Computation 2(4).
+
+    Examples
+    --------
+    The level of a tank that leaks, from what flows in:
+
+    >>> import numpy as np
+    >>> from sklearn_rnn import PerStepRegressor
+    >>> inflow = np.random.default_rng(0).random((60, 50, 1))
+    >>> level = np.zeros((60, 50))
+    >>> for t in range(50):
+    ...     level[:, t] = 0.8 * level[:, t - 1] * (t > 0) + inflow[:, t, 0]
+    >>> regressor = PerStepRegressor(random_state=0).fit(inflow[:40], level[:40])
+    >>> regressor.predict(inflow[40:]).shape
+    (20, 50)
+    >>> regressor.score(inflow[40:], level[40:]) > 0.95
+    True
+    """
+
+    _parameter_constraints = {
+        **RecurrentEstimator._parameter_constraints,
+        "sequence_id": [*COLUMN, None],
+        "bidirectional": ["boolean"],
+        "truncated_bptt_steps": [StrOptions({"auto"}), COUNT, None],
+    }
+    _targets = NumberTargets(STEP)
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(32,),
+        activation="tanh",
+        *,
+        bidirectional=False,
+        sequence_id=None,
+        truncated_bptt_steps="auto",
+        solver="auto",
+        alpha=0.03,
+        max_iter=None,
+        tol=3e-4,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        n_init=1,
+        warm_start=False,
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.bidirectional = bidirectional
+        self.sequence_id = sequence_id
+        self.truncated_bptt_steps = truncated_bptt_steps
+        self.solver = solver
+        self.alpha = alpha
+        self.max_iter = max_iter
+        self.tol = tol
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.n_init = n_init
+        self.warm_start = warm_start
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.target_tags.multi_output = True
+        tags.regressor_tags = RegressorTags()
+        if self.sequence_id is not None:
+            # only there y has a row a row of X, as scikit-learn's tools for regressors want it
+            tags.estimator_type = "regressor"
+        return tags
+
+    def _structure(self):
+        return {
+            "hidden_layer_sizes": layer_sizes(self.hidden_layer_sizes),
+            "activation": self.activation,
+            "bidirectional": bool(self.bidirectional),
+            "direct": None,  # the data decide
+        }
+
+    def _build_network(self, structure, n_features, n_outputs):
+        return elman_network(
+            n_features,
+            structure["hidden_layer_sizes"],
+            n_outputs,
+            self._targets.output,
+            structure["activation"],
+            n_directions=1 + structure["bidirectional"],
+            direct=StepDirect(n_features, n_outputs) if structure["direct"] else None,
+        )
+
+    def fit(self, X, y, sample_weight=None):
+        """Train on sequences with one or several numbers at each step.
+
+        Parameters
+        ----------
+        X : array-like
+            S sequences, N steps in all, D features. One of
+
+            - a 3-D array (S, T, D);
+            - a list or object array of S arrays or CSR matrices (T_i, D);
+            - a table (N, D), a row a step: one sequence, or several that `sequence_id` tells apart.
+        y : array-like
+            A number for each step: (S, T); or a list or object array of S arrays (T_i,); or, for a
+            table, (N,). Or a row of K numbers for each step: (S, T, K), arrays (T_i, K), or (N, K).
+        sample_weight : array-like, optional
+            A weight for each step, laid out as y with one number, or for each sequence, (S,).
+
+        Returns
+        -------
+        self : object
+            The fitted estimator. If `fit` fails, the estimator is as it was before.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the input is malformed; the message names the sequence and the step.
+        """
+        return self._fit(X, y, sample_weight)
+
+    def partial_fit(self, X, y, sample_weight=None):
+        """Go on from the present weights with a batch of sequences.
+
+        For data that come in batches, or do not fit into memory. At most 20 iterations of L-BFGS
+        (of "trust-ncg", if `solver` is that) minimise the mean loss over the batch plus a pull to
+        the present weights, which grows with the weight of all that was seen before, as that of a
+        Gaussian prior does. So a batch counts for its share of the data, and it is better to pass
+        batches of some dozens of sequences than single ones.
+
+        The first call starts as `fit` does; calls after `fit` go on from there. `n_init`,
+        `max_iter` and `warm_start` do not matter; callbacks are not called. `loss_curve_` and
+        `n_iter_` run on over all calls.
+
+        Parameters
+        ----------
+        X : array-like
+            A batch of sequences, in any of the layouts of `fit`.
+        y : array-like
+            Numbers for each step, as in `fit`.
+        sample_weight : array-like, optional
+            Weights, as in `fit`.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator. If `partial_fit` fails, the estimator is as it was before.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the input is malformed, or if `early_stopping` is True.
+        """
+        return self._partial_fit(X, y, sample_weight)
+
+    def predict(self, X):
+        """Numbers at each step.
+
+        Parameters
+        ----------
+        X : array-like
+            In any of the layouts of `fit`.
+
+        Returns
+        -------
+        ndarray
+            As y was in `fit`: (S, T) or (S, T, K) for a 3-D array, (N,) or (N, K) for a table, else
+            an object array of S arrays (T_i,) or (T_i, K).
+        """
+        model, sequences = read_fitted(self, X)
+        predictions = model.infer(sequences, self.n_jobs)
+        return sequences.give_back(predictions[:, 0] if model.single_target else predictions)
+
+    def score(self, X, y, sample_weight=None):
+        """Coefficient of determination, R^2, over all steps.
+
+        Parameters
+        ----------
+        X, y, sample_weight : array-like
+            As for `fit`.
+
+        Returns
+        -------
+        float
+            1 for predictions without error, 0 for those that are no better than the mean of y;
+            averaged over the targets.
+
+        Raises
+        ------
+        ValueError
+            If y or the weights do not fit X, or y holds other numbers of targets than in `fit`.
+        """
+        model, sequences = read_fitted(self, X)
+        require_y(self, y)
+        targets, weight, n_outputs, _ = self._targets.read(sequences, y, sample_weight)
+        if n_outputs != model.network.n_outputs:
+            raise ValueError(f"y has {n_outputs} targets, but fit saw {model.network.n_outputs}.")
+        return r2_score(targets, model.infer(sequences, self.n_jobs), sample_weight=weight)
