@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import sklearn
-from sklearn.base import clone, is_regressor
+from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import (
@@ -51,6 +51,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sklearn_rnn import (
     OutputFeedbackTagger,
+    PerStepRegressor,
     SequenceClassifier,
     SequenceRegressor,
     SequenceTagger,
@@ -64,6 +65,7 @@ ALPHAS = [0.1, 1e4]  # the second forbids learning
 ESTIMATORS = {
     "SequenceClassifier": (SequenceClassifier, ("wide", "3-D", "ragged")),
     "SequenceRegressor": (SequenceRegressor, ("wide", "3-D", "ragged")),
+    "PerStepRegressor": (PerStepRegressor, ("long", "3-D", "ragged")),
     "SequenceTagger": (SequenceTagger, ("long", "3-D", "ragged")),
     "OutputFeedbackTagger": (OutputFeedbackTagger, ("long", "3-D", "ragged")),
 }
@@ -75,10 +77,10 @@ class Case:
     def __init__(self, name, layout):
         kind, _ = ESTIMATORS[name]
         self.layout = layout
-        self.per_step = name.endswith("Tagger")
+        self.per_step = name.endswith("Tagger") or name.startswith("PerStep")
         parameters = {"wide": {"features_per_step": D}, "long": {"sequence_id": 0}}
         self.estimator = kind(**QUICK, **parameters.get(layout, {}))
-        self.is_regressor = is_regressor(self.estimator)
+        self.is_regressor = name.endswith("Regressor")
         cube = np.random.default_rng(0).normal(size=(S, T, D))
         ragged = [x[: T - i % 3] for i, x in enumerate(cube)]
         self.parts = ragged if layout in ("ragged", "long") else list(cube)
@@ -86,7 +88,7 @@ class Case:
         self.y = self.lay_out([self.target(part) for part in self.parts])
         self.cv = SequenceKFold(3, sequence_id=0) if layout == "long" else KFold(3)
         if self.is_regressor:
-            self.scoring = "r2"
+            self.scoring = sequence_scorer("r2") if self.is_nested else "r2"
         elif self.is_nested:
             self.scoring = sequence_scorer("f1_macro")
         else:
@@ -94,7 +96,7 @@ class Case:
 
     @property
     def is_nested(self):
-        """Whether y has a list of labels for each sequence."""
+        """Whether y has a list of labels or numbers for each sequence."""
         return self.per_step and self.layout != "long"
 
     def _lay_out_X(self):
@@ -108,10 +110,10 @@ class Case:
         return cube.reshape(S, -1) if self.layout == "wide" else cube
 
     def target(self, part, thresholds=(-0.5, 0.5)):
-        """What is to be learnt of a sequence: a number, a class, or a class for each step."""
+        """What is to be learnt of a sequence, or of each step: a number or a class."""
         x = part[:, 0]
         if self.is_regressor:
-            return x.sum()
+            return x.cumsum() if self.per_step else x.sum()
         return np.digitize(x if self.per_step else x.sum() / 2, thresholds)
 
     def lay_out(self, values):
@@ -402,7 +404,7 @@ def is_long(case):
     return case.layout == "long"
 
 
-ONE_LABEL_A_ROW = "takes one label a row: give the tagger a long table"
+ONE_LABEL_A_ROW = "takes one label or number a row: pass a long table"
 FOR_CLASSIFIERS = Exempt(lambda case: case.is_regressor, "is for classifiers", answer="–")
 FOR_FLAT_LABELS = Exempt(lambda case: case.is_nested, ONE_LABEL_A_ROW)
 
@@ -433,6 +435,10 @@ EXEMPT = {
     "AdaBoost": [
         FOR_FLAT_LABELS,
         Exempt(lambda case: case.layout == "ragged", "makes one array of X"),
+        Exempt(
+            lambda case: is_long(case) and case.is_regressor,
+            "draws rows at random, which would tear sequences apart",
+        ),
         Exempt(
             lambda case: is_long(case) and isinstance(case.estimator, OutputFeedbackTagger),
             "with `alpha` divided by the number of sequences: the weights that AdaBoost gives sum "

@@ -1,7 +1,7 @@
 """Scorers of labels at each step: scikit-learn's over all steps, ours over whole sequences."""
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, is_regressor
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, is_regressor
 from sklearn.metrics import check_scoring, get_scorer, log_loss, make_scorer
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.metaestimators import available_if
@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from . import metrics
 from ._compat import accepts_sample_weight, metric_of
-from ._input.arrays import format_value
+from ._input.arrays import as_numeric_array, depth, format_value, reading
 from ._input.labels import check_known, check_labels, is_nested, label_layout
 from ._input.long_tables import sequence_runs
 from ._input.sequences import read_step_values
@@ -25,7 +25,7 @@ _OF_SEQUENCES = {
 
 
 def sequence_scorer(scoring, *, sequence_id=None):
-    """Make a scorer that works for labels at each step, whatever the layout.
+    """Make a scorer that works for labels or numbers at each step, whatever the layout.
 
     scikit-learn's scorers take one label a row. What this makes of them takes labels in any layout
     and has them see all steps of all sequences, one after the other. It goes wherever scikit-learn
@@ -38,7 +38,8 @@ def sequence_scorer(scoring, *, sequence_id=None):
         One of
 
         - a name of :func:`sklearn.metrics.get_scorer_names` that makes sense for classes, such as
-          "f1_macro", "neg_log_loss", "roc_auc_ovr" or "balanced_accuracy";
+          "f1_macro", "neg_log_loss", "roc_auc_ovr" or "balanced_accuracy"; of a
+          :class:`~sklearn_rnn.PerStepRegressor` for numbers, such as "neg_mean_absolute_error";
         - a scorer, such as :func:`sklearn.metrics.make_scorer` makes of a metric, or any
           ``callable(estimator, X, y)``;
         - "sequence_accuracy", "span_f1", "span_precision" or "span_recall", the metrics of whole
@@ -109,6 +110,9 @@ class _StepScorer:
         if is_regressor(estimator):
             y = read_targets(y)
             sequences = label_layout(y[..., 0] if y.ndim > 1 else y, "y")
+        elif not hasattr(estimator, "classes_") and depth(y) and is_nested(y):
+            y, sequences = _flat_numbers(y)
+            estimator = _FlatRegressor(estimator, sequences.lengths)
         else:
             sequences = label_layout(y, "y")
             labels = read_step_values(y, sequences, "y")
@@ -119,7 +123,7 @@ class _StepScorer:
             if self._scoring == "neg_log_loss":
                 scorer = _log_loss_scorer(estimator.classes_, labels, place)
             if sequences.layout == "ragged":
-                y, estimator = labels, _FlatEstimator(estimator, sequences.lengths)
+                y, estimator = labels, _FlatClassifier(estimator, sequences.lengths)
         if sample_weight is not None:
             metadata["sample_weight"] = read_step_weight(sample_weight, sequences)
         return scorer(estimator, X, y, **metadata)
@@ -165,35 +169,31 @@ def _responds(method):
     return available_if(lambda flat: hasattr(flat.estimator, method))
 
 
-class _FlatEstimator(ClassifierMixin, BaseEstimator):
-    """Adapter that makes a fitted tagger a classifier with one row of output for each step.
+def _flat_numbers(y):
+    """Return numbers for each step of sequences as (N,) or (N, K), and the layout of y."""
+    parts = [as_numeric_array(part, f"y[{i}]", dtype=np.float64) for i, part in enumerate(y)]
+    sequences = label_layout([part[:, 0] if part.ndim > 1 else part for part in parts], "y")
+    with reading("y", "one array"):
+        return np.concatenate(parts), sequences
+
+
+class _FlatEstimator(BaseEstimator):
+    """Adapter that gives a fitted estimator one row of output for each step.
 
     Parameters
     ----------
     estimator : object
-        The tagger, or a pipeline or search that ends in one.
+        The estimator, or a pipeline or search that ends in one.
     lengths : ndarray of int, shape (S,)
-        Labels that each sequence of X has in y.
+        Targets that each sequence of X has in y.
     """
 
     def __init__(self, estimator, lengths):
         self.estimator = estimator
         self.lengths = lengths
 
-    @property
-    def classes_(self):
-        return self.estimator.classes_
-
     def predict(self, X):
         return self._flat(self.estimator.predict(X))
-
-    @_responds("predict_proba")
-    def predict_proba(self, X):
-        return self._flat(self.estimator.predict_proba(X))
-
-    @_responds("decision_function")
-    def decision_function(self, X):
-        return self._flat(self.estimator.decision_function(X))
 
     def _flat(self, response):
         if not is_nested(response):
@@ -215,6 +215,26 @@ class _FlatEstimator(ClassifierMixin, BaseEstimator):
                 "steps. Pass one value of y for each step."
             )
         return np.concatenate(list(response))
+
+
+class _FlatRegressor(RegressorMixin, _FlatEstimator):
+    """A `PerStepRegressor` as a regressor with a row for each step."""
+
+
+class _FlatClassifier(ClassifierMixin, _FlatEstimator):
+    """A tagger as a classifier with a row for each step."""
+
+    @property
+    def classes_(self):
+        return self.estimator.classes_
+
+    @_responds("predict_proba")
+    def predict_proba(self, X):
+        return self._flat(self.estimator.predict_proba(X))
+
+    @_responds("decision_function")
+    def decision_function(self, X):
+        return self._flat(self.estimator.decision_function(X))
 
 
 class _SequenceScorer:

@@ -8,7 +8,7 @@ from sklearn.base import is_regressor
 from sklearn.model_selection import cross_val_score
 
 from sklearn_rnn import PerStepRegressor, SequenceRegressor
-from sklearn_rnn.model_selection import SequenceKFold
+from sklearn_rnn.model_selection import SequenceKFold, sequence_scorer
 
 S, T, D = 12, 8, 2
 QUICK = {"hidden_layer_sizes": 4, "max_iter": 5, "random_state": 0, "tol": 9, "n_iter_no_change": 3}
@@ -102,6 +102,21 @@ def test_tools_of_scikit_learn_on_a_long_table(X, y):
         assert np.isfinite(
             cross_val_score(regressor, table, y.ravel(), cv=folds, scoring=scoring)
         ).all()
+
+
+@pytest.mark.parametrize("layout", [np.array, list])
+@pytest.mark.parametrize("n_targets", [None, 2])
+def test_scorers_of_nested_numbers(layout, n_targets, X, y):
+    y = y if n_targets is None else both(y)
+    data, targets = layout(X), layout(y)
+    regressor = PerStepRegressor(**QUICK).fit(data, targets)
+    weight = np.arange(1, S + 1)
+    score = sequence_scorer("r2")(regressor, data, targets, sample_weight=weight)
+    assert score == pytest.approx(regressor.score(data, targets, sample_weight=weight))
+    error = -sequence_scorer("neg_mean_absolute_error")(regressor, data, targets)
+    assert error == pytest.approx(np.abs(np.stack(regressor.predict(data)) - y).mean())
+    with pytest.raises(ValueError, match="y.1. has 7 entries, but sequence 1 of X has 8 steps"):
+        sequence_scorer("r2")(regressor, data, [y[0], y[1][:7], *y[2:]])
 
 
 def replaced(y, place, value):
