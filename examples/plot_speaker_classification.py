@@ -19,8 +19,8 @@ from sklearn_rnn.datasets import load_japanese_vowels
 # -------------
 #
 # The standard split has 270 utterances to train on and 370 to test. They come as arrays of
-# different lengths, and go in as they are: no padding, no scaling. Of so few only the output layer is
-# fitted, in closed form, on 600 units that stay as they are drawn.
+# different lengths, and go in as they are: no padding, no scaling. Of so few only the output layer
+# is fitted, in closed form, on 600 units that stay as they are drawn.
 
 X_train, y_train = load_japanese_vowels(subset="train", return_X_y=True)
 X_test, y_test = load_japanese_vowels(subset="test", return_X_y=True)

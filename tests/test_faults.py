@@ -1,8 +1,8 @@
 """Whatever goes wrong, an estimator is as it was before, or fitted with the best weights so far."""
 
 import copy
-import gc
 import errno
+import gc
 import io
 import os
 import signal
