@@ -212,16 +212,6 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
         tags.target_tags.multi_output = True
         return tags
 
-    def _check_targets(self, sequences, targets):
-        T = sequences.lengths[0]
-        if sequences.layout == "3-D" and targets.n_outputs == T > 1:
-            warnings.warn(
-                f"y has {T} targets for each sequence, and X has {T} steps. SequenceRegressor "
-                "predicts all of them after the last step. If they are one for each step, take "
-                "PerStepRegressor; if not, this warning is of no concern.",
-                stacklevel=5,
-            )
-
     def fit(self, X, y, sample_weight=None):
         """Train on sequences with one or several numbers each.
 
@@ -248,6 +238,7 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
         ValueError, TypeError
             If the input is malformed; the message names the sequence and the step.
         """
+        _warn_of_steps(X, y)
         return self._fit(X, y, sample_weight)
 
     def partial_fit(self, X, y, sample_weight=None):
@@ -282,6 +273,7 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
         ValueError, TypeError
             If the input is malformed, or if `early_stopping` is True.
         """
+        _warn_of_steps(X, y)
         return self._partial_fit(X, y, sample_weight)
 
     def predict(self, X):
@@ -326,3 +318,15 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
         if n_outputs != model.network.n_outputs:
             raise ValueError(f"y has {n_outputs} targets, but fit saw {model.network.n_outputs}.")
         return r2_score(targets, model.infer(sequences, self.n_jobs), sample_weight=weight)
+
+
+def _warn_of_steps(X, y):
+    """Warn if y has as many targets for each sequence as X has steps."""
+    x_shape, y_shape = getattr(X, "shape", ()), getattr(y, "shape", ())
+    if len(x_shape) == 3 and len(y_shape) == 2 and y_shape[1] == x_shape[1] > 1:
+        warnings.warn(
+            f"y has {y_shape[1]} targets for each sequence, and X has as many steps. "
+            "SequenceRegressor predicts all of them after the last step. If they are one for each "
+            "step, take PerStepRegressor; if not, this warning is of no concern.",
+            stacklevel=3,
+        )

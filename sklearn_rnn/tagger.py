@@ -268,9 +268,9 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
             direct=StepDirect(n_features, n_outputs) if structure["direct"] else None,
         )
 
-    def _check_targets(self, sequences, targets):
+    def _check_weight(self, sequences, weight):
         if self.output == "crf":
-            check_equal_in_sequences(targets.weight, sequences)
+            check_equal_in_sequences(weight, sequences)
 
     def _predictor(self):
         self._validate_params()  # decoding may have been set after `fit`

@@ -195,12 +195,12 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         names = [name for name in Options._fields if hasattr(self, name)]
         return Options(**{name: getattr(self, name) for name in names})
 
-    def _check_targets(self, sequences, targets):
-        """Refuse weights that the network's output cannot take; warn of doubtful targets."""
+    def _check_weight(self, sequences, weight):
+        """Refuse weights of targets that the network's output cannot take."""
 
     def _distinct(self, sequences, targets):
         """Return the data, with the weights of equal sequences merged, and the distinct ones."""
-        self._check_targets(sequences, targets)
+        self._check_weight(sequences, targets.weight)
         per_step = self._targets.unit.per_step
         data = Data(sequences.rows, sequences.lengths, targets.y, targets.weight, per_step)
         members, weight = merge_duplicates(data, not self._feeds_labels_back())
