@@ -9,7 +9,13 @@ from ._estimators.model import binary_margin
 from ._estimators.pooled import PooledEstimator
 from ._estimators.targets import SEQUENCE, LabelTargets
 from ._input.labels import require_y
-from ._networks.network import infer_log, infer_logits
+from ._networks.network import infer, infer_log, infer_logits
+
+_FUNCTIONS = {
+    "predict_proba": infer,
+    "predict_log_proba": infer_log,
+    "decision_function": infer_logits,
+}
 
 
 class SequenceClassifier(ClassifierMixin, PooledEstimator):
@@ -50,6 +56,10 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
     features_per_step : int, default=1
         In a 2-D X, where a row is a sequence: how many columns make one step. The columns hold all
         features of the first step, then all of the second, and so on.
+    sequence_id : str or int, default=None
+        In a 2-D X, where a row is a step: the column (name or position), or the name of the pandas
+        index level, that tells sequences apart; the rows of a sequence must be contiguous. Without
+        it, a row of a 2-D X is a sequence.
     solver : {"auto", "lbfgs", "adam", "trust-ncg", "ridge"}, default="auto"
         Method of :func:`scipy.optimize.minimize`, or "ridge". "auto" is "ridge" below 2,000
         distinct sequences, and "adam" from there on. Where hidden_layer_sizes, early_stopping or
@@ -176,6 +186,7 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
     _targets = LabelTargets(SEQUENCE)
+    _METHODS = ("predict", *_FUNCTIONS)
 
     def __init__(
         self,
@@ -185,6 +196,7 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
         bidirectional=False,
         pooling=None,
         features_per_step=1,
+        sequence_id=None,
         solver="auto",
         alpha=None,
         max_iter=None,
@@ -204,6 +216,7 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
         self.bidirectional = bidirectional
         self.pooling = pooling
         self.features_per_step = features_per_step
+        self.sequence_id = sequence_id
         self.solver = solver
         self.alpha = alpha
         self.max_iter = max_iter
@@ -224,15 +237,17 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
         Parameters
         ----------
         X : array-like
-            S sequences, D features. One of
+            S sequences, N steps in all, D features. One of
 
             - a 3-D array (S, T, D);
             - a list or object array of S arrays or CSR matrices (T_i, D);
-            - a table (S, T * `features_per_step`), a row a sequence.
+            - a table (S, T * `features_per_step`), a row a sequence;
+            - with `sequence_id`, a table (N, D), a row a step.
         y : array-like of shape (S,)
-            A label for each sequence.
+            A label for each sequence. With `sequence_id`, of a table: (N,), the same in all rows of
+            a sequence; or a dict or pandas Series by sequence id.
         sample_weight : array-like of shape (S,), optional
-            A weight for each sequence.
+            A weight for each sequence; with `sequence_id` laid out as y.
 
         Returns
         -------
@@ -295,10 +310,9 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
         Returns
         -------
         ndarray of shape (S,)
-            Labels.
+            Labels; with `sequence_id`, of a table (N,), one for each row.
         """
-        model, sequences = read_fitted(self, X)
-        return model.labels(sequences, self.n_jobs, self._predictor())
+        return self._predict_rows(X, "predict")
 
     def predict_proba(self, X):
         """Probability of each class for each sequence.
@@ -311,10 +325,9 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
         Returns
         -------
         ndarray of shape (S, K)
-            Classes in the order of `classes_`.
+            Classes in the order of `classes_`; with `sequence_id`, of a table (N, K).
         """
-        model, sequences = read_fitted(self, X)
-        return model.infer(sequences, self.n_jobs)
+        return self._predict_rows(X, "predict_proba")
 
     def predict_log_proba(self, X):
         """Logarithm of the probability of each class for each sequence.
@@ -327,10 +340,9 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
         Returns
         -------
         ndarray of shape (S, K)
-            Classes in the order of `classes_`.
+            Classes in the order of `classes_`; with `sequence_id`, of a table (N, K).
         """
-        model, sequences = read_fitted(self, X)
-        return model.infer(sequences, self.n_jobs, infer_log)
+        return self._predict_rows(X, "predict_log_proba")
 
     def decision_function(self, X):
         """Logits of each sequence.
@@ -344,10 +356,15 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
         -------
         ndarray of shape (S, K) or (S,)
             With two classes, as scikit-learn has it, the logit of ``classes_[1]`` less that of
-            ``classes_[0]``.
+            ``classes_[0]``. With `sequence_id`, of a table (N, K) or (N,).
         """
-        model, sequences = read_fitted(self, X)
-        return binary_margin(model.infer(sequences, self.n_jobs, infer_logits))
+        return self._predict_rows(X, "decision_function")
+
+    def _infer(self, model, sequences, method):
+        if method == "predict":
+            return model.labels(sequences, self.n_jobs, self._predictor())
+        values = model.infer(sequences, self.n_jobs, _FUNCTIONS[method])
+        return binary_margin(values) if method == "decision_function" else values
 
     def score(self, X, y, sample_weight=None):
         """Accuracy.
@@ -360,7 +377,9 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
         Returns
         -------
         float
-            Weighted share of the sequences whose predicted label is the true one.
+            Weighted share of the sequences whose predicted label is the true one. It counts
+            sequences, also those of a table with `sequence_id`, of which "accuracy" as a `scoring`
+            of scikit-learn counts rows.
 
         Raises
         ------

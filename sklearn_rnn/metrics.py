@@ -8,7 +8,7 @@ from sklearn.metrics import accuracy_score, classification_report
 from ._input.arrays import format_value
 from ._input.labels import check_labels, label_layout
 from ._input.sequences import read_step_values
-from ._input.weights import read_sequence_weight, read_step_weight
+from ._input.weights import read_step_weight, read_weight
 
 __all__ = [
     "flat_classification_report",
@@ -100,7 +100,7 @@ def sequence_accuracy_score(y_true, y_pred, *, sequence_ids=None, sample_weight=
     sequences = label_layout(y_true, "y_true", sequence_ids)
     right = _labels(y_true, sequences, "y_true") == _labels(y_pred, sequences, "y_pred")
     is_right = [part.all() for part in sequences.split(right)]
-    weight = read_sequence_weight(sample_weight, sequences)
+    weight = read_weight(sample_weight, sequences.n_sequences, "sequence", "y_true")
     return float(np.average(is_right, weights=weight))
 
 

@@ -6,10 +6,10 @@ from sklearn.model_selection import BaseCrossValidator, GroupKFold, StratifiedGr
 from sklearn.utils import indexable
 
 from ._compat import safe_indexing, validate_parameter_constraints
-from ._input.arrays import format_value
 from ._input.constraints import COLUMN, at_least
 from ._input.labels import read_row_labels
 from ._input.long_tables import sequence_runs
+from ._input.of_sequences import one_of_each
 from ._scoring import sequence_scorer
 
 __all__ = ["SequenceKFold", "sequence_scorer", "train_test_split"]
@@ -99,11 +99,10 @@ class SequenceKFold(BaseCrossValidator):
         train, test : ndarray of int
             Rows, in the order of the table.
         """
-        sequence = _sequence_of_rows(X, self.sequence_id)
-        if self.n_splits > sequence[-1] + 1:
-            raise ValueError(
-                f"n_splits={self.n_splits}, but X has only {sequence[-1] + 1} sequences."
-            )
+        lengths, _ = sequence_runs(X, self.sequence_id)
+        sequence = np.repeat(np.arange(len(lengths)), lengths)
+        if self.n_splits > len(lengths):
+            raise ValueError(f"n_splits={self.n_splits}, but X has only {len(lengths)} sequences.")
         if self.stratify:
             if y is None:
                 raise ValueError("stratify=True needs y.")
@@ -194,35 +193,22 @@ def train_test_split(
         if array is None:
             raise ValueError(f"The array at position {i} is None. Leave it out.")
     arrays = indexable(*arrays)
-    sequence = _sequence_of_rows(arrays[0], sequence_id)
+    lengths, ids = sequence_runs(arrays[0], sequence_id)
     parts = model_selection.train_test_split(
-        np.arange(sequence[-1] + 1),
+        np.arange(len(lengths)),
         test_size=test_size,
         train_size=train_size,
         random_state=random_state,
         shuffle=shuffle,
-        stratify=None if stratify is None else _label_of_sequences(stratify, sequence),
+        stratify=None if stratify is None else _label_of_sequences(stratify, lengths, ids),
     )
+    sequence = np.repeat(np.arange(len(lengths)), lengths)
     rows = [np.flatnonzero(np.isin(sequence, part)) for part in parts]
     return [safe_indexing(array, part) for array in arrays for part in rows]
 
 
-def _sequence_of_rows(X, sequence_id):
-    """Return the position of the sequence of each row of a long table, (N,)."""
-    lengths, _ = sequence_runs(X, sequence_id)
-    return np.repeat(np.arange(len(lengths)), lengths)
-
-
-def _label_of_sequences(labels, sequence):
+def _label_of_sequences(labels, lengths, ids):
     """Return the label of each sequence, (S,); refuse labels (N,) that change within one."""
-    labels = read_row_labels(labels, "stratify", len(sequence), "X")
-    _, first = np.unique(sequence, return_index=True)
-    changed = np.flatnonzero(labels != labels[first][sequence])
-    if len(changed):
-        row = changed[0]
-        raise ValueError(
-            f"stratify changes within a sequence, to {format_value(labels[row])} at row {row}. It "
-            "must be the same in all rows of a sequence; SequenceKFold(stratify=True) takes labels "
-            "that change."
-        )
-    return labels[first]
+    labels = read_row_labels(labels, "stratify", lengths.sum(), "X")
+    remedy = "; SequenceKFold(stratify=True) takes labels that change"
+    return one_of_each(labels, lengths, ids, "stratify", remedy)

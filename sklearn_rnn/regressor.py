@@ -48,6 +48,10 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
     features_per_step : int, default=1
         In a 2-D X, where a row is a sequence: how many columns make one step. The columns hold all
         features of the first step, then all of the second, and so on.
+    sequence_id : str or int, default=None
+        In a 2-D X, where a row is a step: the column (name or position), or the name of the pandas
+        index level, that tells sequences apart; the rows of a sequence must be contiguous. Without
+        it, a row of a 2-D X is a sequence.
     solver : {"auto", "lbfgs", "adam", "trust-ncg", "ridge"}, default="auto"
         Method of :func:`scipy.optimize.minimize`, or "ridge". "auto" is "ridge" below 2,000
         distinct sequences, and "adam" from there on. Where hidden_layer_sizes, early_stopping or
@@ -167,6 +171,7 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
 
     _parameter_constraints = PooledEstimator._parameter_constraints
     _targets = NumberTargets(SEQUENCE)
+    _METHODS = ("predict",)
 
     def __init__(
         self,
@@ -176,6 +181,7 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
         bidirectional=False,
         pooling=None,
         features_per_step=1,
+        sequence_id=None,
         solver="auto",
         alpha=None,
         max_iter=None,
@@ -194,6 +200,7 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
         self.bidirectional = bidirectional
         self.pooling = pooling
         self.features_per_step = features_per_step
+        self.sequence_id = sequence_id
         self.solver = solver
         self.alpha = alpha
         self.max_iter = max_iter
@@ -218,15 +225,17 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
         Parameters
         ----------
         X : array-like
-            S sequences, D features. One of
+            S sequences, N steps in all, D features. One of
 
             - a 3-D array (S, T, D);
             - a list or object array of S arrays or CSR matrices (T_i, D);
-            - a table (S, T * `features_per_step`), a row a sequence.
+            - a table (S, T * `features_per_step`), a row a sequence;
+            - with `sequence_id`, a table (N, D), a row a step.
         y : array-like of shape (S,) or (S, K)
-            Targets of each sequence.
+            Targets of each sequence. With `sequence_id`, of a table: (N,) or (N, K), the same in
+            all rows of a sequence; or a dict, pandas Series or DataFrame by sequence id.
         sample_weight : array-like of shape (S,), optional
-            A weight for each sequence.
+            A weight for each sequence; with `sequence_id` laid out as y.
 
         Returns
         -------
@@ -258,10 +267,10 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
         ----------
         X : array-like
             A batch of sequences, in any of the layouts of `fit`.
-        y : array-like of shape (S,) or (S, K)
-            Targets of each sequence.
-        sample_weight : array-like of shape (S,), optional
-            A weight for each sequence.
+        y : array-like
+            Targets, as in `fit`.
+        sample_weight : array-like, optional
+            Weights, as in `fit`.
 
         Returns
         -------
@@ -287,9 +296,11 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
         Returns
         -------
         ndarray of shape (S,) or (S, K)
-            As y was in `fit`.
+            As y was in `fit`; with `sequence_id`, of a table (N,) or (N, K).
         """
-        model, sequences = read_fitted(self, X)
+        return self._predict_rows(X, "predict")
+
+    def _infer(self, model, sequences, method):
         predictions = model.infer(sequences, self.n_jobs)
         return predictions[:, 0] if model.single_target else predictions
 
@@ -305,7 +316,8 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
         -------
         float
             1 for predictions without error, 0 for those that are no better than the mean of y;
-            averaged over the targets.
+            averaged over the targets. It counts sequences, also those of a table with
+            `sequence_id`, of which "r2" as a `scoring` of scikit-learn counts rows.
 
         Raises
         ------

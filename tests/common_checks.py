@@ -30,7 +30,7 @@ class Case:
     def take(self, among):
         sequences = [self.sequences[i] for i in among]
         labels = [self.labels[i] for i in among]
-        return self._in_layout(sequences), self._targets(labels)
+        return self._in_layout(sequences), self._targets(labels, sequences)
 
     def all(self):
         return self.take(np.arange(S))
@@ -38,15 +38,16 @@ class Case:
     def weights(self):
         """The weight of every target, in the layout of y."""
         if not self.per_step:
-            return self.weight.astype(float)
+            return self._targets(self.weight.astype(float), self.sequences)
         return self._targets([np.full(len(x), w) for x, w in zip(self.sequences, self.weight)])
 
     def parameters(self):
         return {"wide": {"features_per_step": D}, "long": {"sequence_id": 0}}.get(self.layout, {})
 
-    def _targets(self, labels):
+    def _targets(self, labels, sequences=None):
         if not self.per_step:
-            return np.array(labels)
+            lengths = [len(x) for x in sequences] if self.layout == "long" else 1
+            return np.repeat(labels, lengths)
         return np.concatenate(labels) if self.layout == "long" else labels
 
     def _in_layout(self, sequences):

@@ -270,6 +270,14 @@ TABLES = {
         sample_weight=(np.ones(S * T), ONE_WEIGHT),
         sequence_id=(0, {*POSITION, "None"}),
     ),
+    "fit a long table of sequences": call(
+        lambda X, y, sample_weight: SequenceClassifier(sequence_id=0, **QUICK).fit(
+            X, y, sample_weight=sample_weight
+        ),
+        X=(LONG, FRAMES_WITH_IDS),
+        y=(PER_SEQUENCE_Y, NOTHING),
+        sample_weight=(np.ones(S * T), ONE_WEIGHT),
+    ),
     "predict a long table": call(
         LONG_TAGGER.predict,
         X=(LONG, SEQUENCES | {"10**30 at each step", "a word and numbers at each step"}),
@@ -306,6 +314,9 @@ PREPROCESSING = {
         table=(LONG, FRAMES_WITH_IDS | {"a NaN in a table"}),
         sequence_id=(0, POSITION),
         values=(LONG_Y, {"a frame with NA"}),
+    ),
+    "to_sequences with ids": call(
+        lambda flag: to_sequences(LONG, 0, return_ids=flag), flag=(True, FLAG)
     ),
     "to_table": call(
         lambda X, values, **more: to_table(X, values, **more),

@@ -98,6 +98,14 @@ def test_ids_in_the_index():
     assert_same_sequences(to_sequences(table, "who"), PARTS)
 
 
+def test_ids_are_returned_in_the_order_of_the_sequences():
+    X, y, ids = to_sequences(TABLE, 0, np.concatenate(LABELS), return_ids=True)
+    assert ids.tolist() == [7, -3, 5]
+    assert_same_sequences(X, PARTS)
+    assert [part.tolist() for part in y] == LABELS
+    assert to_sequences(TABLE, 0, return_ids=True)[1].tolist() == [7, -3, 5]
+
+
 def test_3d_array():
     cube = np.arange(12.0).reshape(2, 3, 2)
     table, y = to_table(cube, np.arange(6).reshape(2, 3))

@@ -16,7 +16,7 @@ from .._compat import CallbackSupportMixin, Interval, StrOptions, with_callbacks
 from .._execution.shards import Data
 from .._input.constraints import COUNT, JOBS, NOT_NEGATIVE
 from .._input.labels import require_y
-from .._input.layouts import LongTable, WideTable, read_sequences
+from .._input.layouts import LongTable, read_sequences, restored_table
 from .._networks.activations import ACTIVATIONS
 from .._training.deduplication import merge_duplicates
 from .._training.fit import Options, Trained, Validation, fit, fit_batch
@@ -69,10 +69,8 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         raise NotImplementedError
 
     def _table(self):
-        """Return what 2-D input means: rows are steps, or sequences."""
-        if self._targets.unit.per_step:
-            return LongTable(self.sequence_id)
-        return WideTable(self.features_per_step)
+        """Return what 2-D input means: rows are steps."""
+        return LongTable(self.sequence_id)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -298,11 +296,11 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
     def _restored_model(self):
         """Return the fitted model of a saved estimator."""
         saved = vars(self)
-        table = self._table()
         if "_settings" in saved:
-            table = type(table)(**self._settings["table"])
+            table = restored_table(self._settings["table"])
             structure = self._settings["structure"]
         else:  # saved by version 0.1, whose predictions depended on the parameters
+            table = self._table()
             structure = self._structure() | self._STRUCTURE_BEFORE
             self._settings = {"structure": structure, "table": asdict(table)}
         n_features, n_outputs = len(self.input_weights_[0]), len(self.output_biases_)

@@ -1,5 +1,6 @@
 """Labels: read, checked and encoded; class weights."""
 
+from functools import partial
 from numbers import Number
 
 import numpy as np
@@ -9,6 +10,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from .._compat import num_samples
 from .arrays import as_array, as_numeric_array, check_dense, depth, format_value, is_missing
 from .long_tables import runs
+from .of_sequences import read_of_sequences
 from .sequences import Sequences, check_count, read_1d, read_step_values
 
 
@@ -71,7 +73,13 @@ def read_step_labels(y, sequences):
 
 def read_sequence_labels(y, sequences):
     """Return a label for each sequence, (S,)."""
-    return read_1d(y, "y", sequences.n_sequences, "sequence", sequences.name)
+
+    def read(y, n, unit):
+        labels = read_1d(y, "y", n, unit, sequences.name)
+        check_labels(labels, partial(sequences.describe_target, per_step=unit == "row"))
+        return labels
+
+    return read_of_sequences(y, sequences, "y", read)
 
 
 def read_row_labels(y, name, n_rows, of):

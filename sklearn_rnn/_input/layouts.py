@@ -84,6 +84,11 @@ class LongTable:
         return without(estimator, self.sequence_id)
 
 
+def restored_table(fields):
+    """Return the table of a saved estimator by its fields."""
+    return (LongTable if "sequence_id" in fields else WideTable)(**fields)
+
+
 def read_sequences(estimator, X, table, *, reset, n_features=None, allow_nan=False):
     """Read X into `Sequences` and check it.
 

@@ -54,7 +54,9 @@ class Sequences:
 
     def describe_target(self, i, per_step):
         """Return where target i is: that of step i of all, or that of sequence i."""
-        return self.describe_position(i) if per_step else f"sequence {i}"
+        if per_step:
+            return self.describe_position(i)
+        return f"sequence {i if self.ids is None else format_value(self.ids[i])}"
 
     def split(self, values):
         """Return values of all rows as an object array with those of each sequence."""
@@ -66,6 +68,10 @@ class Sequences:
         if self.layout == "3-D":
             return values.reshape(self.n_sequences, -1, *values.shape[1:])
         return values if self.layout == "long" else self.split(values)
+
+    def give_back_of_sequences(self, values):
+        """Return values for each sequence, (S, ...); of a long table one for each row, (N, ...)."""
+        return np.repeat(values, self.lengths, axis=0) if self.layout == "long" else values
 
 
 def read_step_values(values, sequences, name):

@@ -1,16 +1,24 @@
 """Numbers to predict, for each sequence or each step."""
 
+from functools import partial
+
 import numpy as np
 from sklearn.utils import check_array
 
 from .arrays import as_numeric_array, check_dense, depth, format_value
+from .of_sequences import read_of_sequences
 from .sequences import check_count
 
 
 def read_sequence_targets(y, sequences):
     """Return targets for each sequence, (S, K), and whether they came as (S,)."""
-    y = read_targets(y)
-    check_count(y, sequences.n_sequences, "y", "sequence", sequences.name)
+
+    def read(y, n, unit):
+        y = read_targets(y, partial(sequences.describe_target, per_step=unit == "row"))
+        check_count(y, n, "y", unit, sequences.name)
+        return y
+
+    y = read_of_sequences(y, sequences, "y", read)
     return y.reshape(len(y), -1), y.ndim == 1
 
 
@@ -58,12 +66,12 @@ def _read_ragged_targets(y, sequences):
     return np.concatenate(parts), parts[0].ndim == 1
 
 
-def read_targets(y):
-    """Read finite numbers, (S,) or (S, K)."""
+def read_targets(y, place="sequence {}".format):
+    """Read finite numbers, (n,) or (n, K); ``place(i)`` describes where row i is."""
     y = as_numeric_array(y, "y", dtype=np.float64)
     y = check_array(y, ensure_2d=False, ensure_all_finite=False, input_name="y")
     is_finite = np.isfinite(y)
     if not is_finite.all():
         i = int(np.argwhere(~is_finite)[0, 0])
-        raise ValueError(f"y holds NaN or infinity for sequence {i}. Leave the sequence out.")
+        raise ValueError(f"y holds NaN or infinity for {place(i)}. Leave the sequence out.")
     return y

@@ -1,15 +1,22 @@
 """Sample weights for each step or each sequence."""
 
+from functools import partial
+
 import numpy as np
 
 from .._compat import check_sample_weight
 from .arrays import as_numeric_array, check_dense, depth
+from .of_sequences import read_of_sequences
 from .sequences import check_count, read_step_values
 
 
 def read_sequence_weight(sample_weight, sequences):
     """Return a weight for each sequence, (S,)."""
-    return _read_weight(sample_weight, sequences.n_sequences, "sequence", sequences.name)
+    if sample_weight is None or (depth(sample_weight) == 0 and not isinstance(sample_weight, dict)):
+        return read_weight(sample_weight, sequences.n_sequences, "sequence", sequences.name)
+    return read_of_sequences(
+        sample_weight, sequences, "sample_weight", partial(read_weight, of=sequences.name)
+    )
 
 
 def read_step_weight(sample_weight, sequences):
@@ -17,14 +24,14 @@ def read_step_weight(sample_weight, sequences):
     check_dense(sample_weight, "sample_weight")
     n_steps = int(sequences.lengths.sum())
     if sequences.layout == "long" or sample_weight is None or depth(sample_weight) == 0:
-        return _read_weight(sample_weight, n_steps, "row", sequences.name)
+        return read_weight(sample_weight, n_steps, "row", sequences.name)
     if all(depth(part) == 0 for part in sample_weight):
         return np.repeat(read_sequence_weight(sample_weight, sequences), sequences.lengths)
     weight = read_step_values(sample_weight, sequences, "sample_weight")
-    return _read_weight(weight, n_steps, "step", sequences.name)
+    return read_weight(weight, n_steps, "step", sequences.name)
 
 
-def _read_weight(sample_weight, n, unit, of):
+def read_weight(sample_weight, n, unit, of):
     """Return one weight for each of n units; None is 1 for all."""
     if sample_weight is None:
         return np.ones(n)

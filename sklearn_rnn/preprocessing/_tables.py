@@ -17,10 +17,15 @@ _UNCHECKED = {"accept_sparse": "csr", "dtype": None, "ensure_all_finite": False}
 
 
 @validate_params(
-    {"table": "no_validation", "sequence_id": [*COLUMN], "values": "no_validation"},
+    {
+        "table": "no_validation",
+        "sequence_id": [*COLUMN],
+        "values": "no_validation",
+        "return_ids": ["boolean"],
+    },
     prefer_skip_nested_validation=True,
 )
-def to_sequences(table, sequence_id, *values):
+def to_sequences(table, sequence_id, *values, return_ids=False):
     """Cut a long table, with a row for each step, into sequences.
 
     Labels and weights that have an entry for each row are cut along with it.
@@ -35,6 +40,8 @@ def to_sequences(table, sequence_id, *values):
         apart; the rows of a sequence must be contiguous.
     *values : array-like of shape (N,)
         Labels, weights, or whatever else there is for each row.
+    return_ids : bool, default=False
+        Whether to return the ids, too.
 
     Returns
     -------
@@ -42,6 +49,9 @@ def to_sequences(table, sequence_id, *values):
         An array or CSR matrix (T_i, D) for each sequence, in the order of the table.
     *values : ndarray of object, shape (S,)
         For each of the values, an array (T_i,) for each sequence.
+    ids : ndarray of shape (S,)
+        With ``return_ids=True``: the id of each sequence, by which labels of sequences that are a
+        pandas Series are ``labels.loc[ids]``.
 
     Raises
     ------
@@ -80,8 +90,8 @@ def to_sequences(table, sequence_id, *values):
         sequences.split(read_step_values(value, sequences, f"values[{i}]"))
         for i, value in enumerate(values)
     ]
-    X = sequences.split(rows)
-    return (X, *parts) if parts else X
+    outcome = (sequences.split(rows), *parts, *([ids] if return_ids else []))
+    return outcome if len(outcome) > 1 else outcome[0]
 
 
 @validate_params(
