@@ -231,7 +231,7 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
         """Train on sequences with a label each.
 
         Parameters
@@ -248,6 +248,9 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
             a sequence; or a dict or pandas Series by sequence id.
         sample_weight : array-like of shape (S,), optional
             A weight for each sequence; with `sequence_id` laid out as y.
+        X_val, y_val, sample_weight_val : array-like, optional
+            A validation set of your own, in the layouts of X, y and sample_weight. Training stops
+            early by the score on it, as `early_stopping` says, but holds out nothing of X.
 
         Returns
         -------
@@ -259,7 +262,7 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
         ValueError, TypeError
             If the input is malformed; the message names the sequence and the step.
         """
-        return self._fit(X, y, sample_weight)
+        return self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Go on from the present weights with a batch of labelled sequences.

@@ -238,7 +238,7 @@ class PerStepRegressor(RecurrentEstimator):
             direct=StepDirect(n_features, n_outputs) if structure["direct"] else None,
         )
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
         """Train on sequences with one or several numbers at each step.
 
         Parameters
@@ -254,6 +254,9 @@ class PerStepRegressor(RecurrentEstimator):
             table, (N,). Or a row of K numbers for each step: (S, T, K), arrays (T_i, K), or (N, K).
         sample_weight : array-like, optional
             A weight for each step, laid out as y with one number, or for each sequence, (S,).
+        X_val, y_val, sample_weight_val : array-like, optional
+            A validation set of your own, in the layouts of X, y and sample_weight. Training stops
+            early by the score on it, as `early_stopping` says, but holds out nothing of X.
 
         Returns
         -------
@@ -265,7 +268,7 @@ class PerStepRegressor(RecurrentEstimator):
         ValueError, TypeError
             If the input is malformed; the message names the sequence and the step.
         """
-        return self._fit(X, y, sample_weight)
+        return self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
 
     def partial_fit(self, X, y, sample_weight=None):
         """Go on from the present weights with a batch of sequences.

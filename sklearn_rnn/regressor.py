@@ -219,7 +219,7 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
         tags.target_tags.multi_output = True
         return tags
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
         """Train on sequences with one or several numbers each.
 
         Parameters
@@ -236,6 +236,9 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
             all rows of a sequence; or a dict, pandas Series or DataFrame by sequence id.
         sample_weight : array-like of shape (S,), optional
             A weight for each sequence; with `sequence_id` laid out as y.
+        X_val, y_val, sample_weight_val : array-like, optional
+            A validation set of your own, in the layouts of X, y and sample_weight. Training stops
+            early by the score on it, as `early_stopping` says, but holds out nothing of X.
 
         Returns
         -------
@@ -248,7 +251,7 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
             If the input is malformed; the message names the sequence and the step.
         """
         _warn_of_steps(X, y)
-        return self._fit(X, y, sample_weight)
+        return self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
 
     def partial_fit(self, X, y, sample_weight=None):
         """Go on from the present weights with a batch of sequences.

@@ -262,6 +262,14 @@ TABLES = {
         X=(WIDE, SEQUENCES),
         n=(D, COUNT),
     ),
+    "fit with a validation set": call(
+        lambda X_val, y_val, weight: SequenceTagger(**QUICK).fit(
+            X, Y_STEPS, X_val=X_val, y_val=y_val, sample_weight_val=weight
+        ),
+        X_val=(X, NOTHING),
+        y_val=(Y_STEPS, NOTHING),
+        weight=(ONE_EACH, STEP_WEIGHTS),
+    ),
     "predict a wide table": call(WIDE_CLASSIFIER.predict, X=(WIDE, SEQUENCES)),
     "fit a long table": call(
         long_fit,
@@ -274,7 +282,7 @@ TABLES = {
         lambda X, y, sample_weight: SequenceClassifier(sequence_id=0, **QUICK).fit(
             X, y, sample_weight=sample_weight
         ),
-        X=(LONG, FRAMES_WITH_IDS),
+        X=(LONG, {"a frame with dates"}),
         y=(PER_SEQUENCE_Y, NOTHING),
         sample_weight=(np.ones(S * T), ONE_WEIGHT),
     ),

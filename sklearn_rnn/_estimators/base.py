@@ -24,7 +24,12 @@ from .._training.recipe import choose_direct
 from .._training.solvers import EXHAUSTED, INTERRUPTED, SOLVERS
 from .._version import __version__
 from .callbacks import Progress
-from .early_stopping import split_sequences
+from .early_stopping import (
+    ValidationSet,
+    check_alike,
+    reading_validation_set,
+    split_sequences,
+)
 from .interrupts import is_called_by_user
 from .model import FittedModel
 from .stepper import Stepper
@@ -78,12 +83,18 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         tags.input_tags.three_d_array = True
         return tags
 
-    def _fit(self, X, y, sample_weight):
-        """Do what `fit` does."""
+    def _fit(self, X, y, sample_weight, *validation_set):
+        """Do what `fit` does; ``validation_set`` are X, y and sample_weight."""
         self._validate_params()
         structure = self._structure()
+        validation_set = ValidationSet(*validation_set)
+        stops_early = self.early_stopping or validation_set.is_given
+        if stops_early:
+            self._check_iterates()
         require_y(self, y)
-        status, n_iter = self._fit_network(structure, X, y, sample_weight)
+        status, n_iter = self._fit_network(
+            structure, X, y, sample_weight, validation_set, stops_early
+        )
         if status == EXHAUSTED:
             warnings.warn(
                 f"Training reached max_iter={n_iter} before it converged. Increase max_iter, or "
@@ -100,7 +111,7 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         return self
 
     @with_callbacks
-    def _fit_network(self, structure, X, y, sample_weight):
+    def _fit_network(self, structure, X, y, sample_weight, validation_set, stops_early):
         """Read, build, train, record; return how training ended and after how many iterations."""
         before = self._trained_before() if self.warm_start else None
         reader = self._reader()
@@ -108,8 +119,11 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         targets = self._targets.read(
             sequences, y, sample_weight, self._class_weight(), self._classes(before)
         )
+        validation = None
+        if stops_early:
+            validation = self._validation(reader, sequences, targets, validation_set)
         data, members = self._distinct(sequences, targets)
-        structure = self._settle(structure, data, members, before, in_batches=False)
+        structure = self._settle(structure, data, members, before, needs_iterations=stops_early)
         network = self._build_network(structure, sequences.n_features, targets.n_outputs)
         if before:
             self._check_continues(structure, network, "warm_start=True")
@@ -121,7 +135,7 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
             members,
             self._options(),
             check_random_state(self.random_state),
-            validation=self._validation(targets) if self.early_stopping else None,
+            validation=validation,
             before=before,
             progress=progress,
             keep_interrupted=is_called_by_user(),
@@ -149,7 +163,7 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
             sequences, y, sample_weight, self._class_weight(), self._classes(before), classes
         )
         data, members = self._distinct(sequences, targets)
-        structure = self._settle(structure, data, members, before, in_batches=True)
+        structure = self._settle(structure, data, members, before, needs_iterations=True)
         network = self._build_network(structure, sequences.n_features, targets.n_outputs)
         if before:
             self._check_continues(structure, network, "partial_fit")
@@ -176,16 +190,16 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         """Return the classes of the last fit, for training that goes on from there."""
         return self._model.classes if before else None
 
-    def _settle(self, structure, data, members, before, in_batches):
+    def _settle(self, structure, data, members, before, needs_iterations):
         """Return the structure without None, which stands for what the first fit chooses."""
         unsettled = [name for name in structure if structure[name] is None]
         if before:
             chosen = self._settings["structure"]
         else:
-            chosen = self._choose(structure, data, members, in_batches)
+            chosen = self._choose(structure, data, members, needs_iterations)
         return structure | {name: chosen[name] for name in unsettled}
 
-    def _choose(self, structure, data, members, in_batches):
+    def _choose(self, structure, data, members, needs_iterations):
         """Return what the data decide of the structure: of taggers, the direct term."""
         return {"direct": choose_direct(issparse(data.X))}
 
@@ -212,14 +226,34 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         """Return ``function(network, p, shard)`` whose results `_targets.score` takes."""
         return self._targets.predict
 
-    def _validation(self, targets):
+    def _check_iterates(self):
+        """Refuse early stopping where training has no iterations."""
+
+    def _validation(self, reader, sequences, targets, validation_set):
+        data = None
+        if validation_set.is_given:
+            with reading_validation_set():
+                data = self._validation_data(reader, sequences, targets, validation_set)
         split = partial(
             split_sequences,
             fraction=self.validation_fraction,
             min_held_out=self._targets.min_held_out,
             strata=self._targets.strata(targets),
         )
-        return Validation(split, self._predictor(), self._targets.score)
+        return Validation(data, split, self._predictor(), self._targets.score)
+
+    def _validation_data(self, reader, sequences, targets, validation_set):
+        """Return the validation set, read as the training set was."""
+        X, y, sample_weight = validation_set
+        others = read_sequences(
+            reader, X, self._table(), reset=False, n_features=sequences.n_features
+        )
+        check_alike(sequences, others)
+        y, weight = self._targets.read_validation(
+            others, y, sample_weight, self._class_weight(), targets
+        )
+        rows = others.rows.astype(sequences.rows.dtype)
+        return Data(rows, others.lengths, y, weight, self._targets.unit.per_step)
 
     def _trained_before(self):
         """Return the outcome of the last fit, None without one."""

@@ -1,9 +1,50 @@
-"""Which sequences early stopping holds out."""
+"""What early stopping scores on: sequences that it holds out, or a validation set of the user's."""
 
+from contextlib import contextmanager
 from math import ceil
+from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.model_selection import train_test_split
+
+
+class ValidationSet(NamedTuple):
+    """The arguments of `fit` that are a validation set, None where there is none."""
+
+    X: Any
+    y: Any
+    sample_weight: Any
+
+    @property
+    def is_given(self):
+        """Whether there is one; a part of one is refused."""
+        absent = [name for name in ("X", "y") if getattr(self, name) is None]
+        if len(absent) == 1 or (absent and self.sample_weight is not None):
+            raise ValueError(
+                f"{absent[0]}_val is missing. Pass X_val and y_val together, or no validation set."
+            )
+        return not absent
+
+
+@contextmanager
+def reading_validation_set():
+    """Turn errors about X, y and sample_weight into errors about those of a validation set."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        error_type = TypeError if isinstance(error, TypeError) else ValueError
+        raise error_type(
+            "In the validation set (X_val, y_val, sample_weight_val), which is read as X, y and "
+            f"sample_weight: {error}"
+        ) from error
+
+
+def check_alike(sequences, other):
+    """Refuse a validation set that is sparse where the training set is dense, or the reverse."""
+    kind, other_kind = ("sparse" if issparse(s.rows) else "dense" for s in (sequences, other))
+    if kind != other_kind:
+        raise ValueError(f"X is {other_kind} here, but {kind} for training. Make both alike.")
 
 
 def split_sequences(sequences, rng, *, fraction, min_held_out, strata):

@@ -52,11 +52,6 @@ class PooledEstimator(RecurrentEstimator):
         return LongTable(self.sequence_id)
 
     def _structure(self):
-        if self.solver == "ridge" and self.early_stopping:
-            raise ValueError(
-                "solver='ridge' has no iterations that early_stopping=True could end. Set it to "
-                "False; the penalty is chosen by leave-one-out."
-            )
         sizes, pools = self.hidden_layer_sizes, self.pooling
         return {
             "hidden_layer_sizes": None if sizes is None else layer_sizes(sizes),
@@ -67,9 +62,15 @@ class PooledEstimator(RecurrentEstimator):
             "direct_steps": None,
         }
 
-    def _choose(self, structure, data, members, in_batches):
+    def _check_iterates(self):
+        if self.solver == "ridge":
+            raise ValueError(
+                "solver='ridge' has no iterations that early_stopping=True, or a validation set "
+                "(X_val), could end. Leave both out; the penalty is chosen by leave-one-out."
+            )
+
+    def _choose(self, structure, data, members, needs_iterations):
         is_sized = structure["hidden_layer_sizes"] is not None
-        needs_iterations = self.early_stopping or in_batches
         if not choose_wide(self.solver, is_sized, len(members), needs_iterations):
             trained = {"hidden_layer_sizes": TRAINED_SIZES, "pooling": TRAINED_POOLS}
             return trained | self._STRUCTURE_BEFORE

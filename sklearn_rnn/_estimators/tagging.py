@@ -30,7 +30,7 @@ class TaggerMixin:
             tags.estimator_type = "classifier"
         return tags
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
         """Train on sequences with a label at each step.
 
         Parameters
@@ -46,6 +46,9 @@ class TaggerMixin:
             or, for a table, (N,).
         sample_weight : array-like, optional
             A weight for each step, in the layouts of y, or for each sequence, (S,).
+        X_val, y_val, sample_weight_val : array-like, optional
+            A validation set of your own, in the layouts of X, y and sample_weight. Training stops
+            early by the score on it, as `early_stopping` says, but holds out nothing of X.
 
         Returns
         -------
@@ -57,7 +60,7 @@ class TaggerMixin:
         ValueError, TypeError
             If the input is malformed; the message names the sequence and the step.
         """
-        return self._fit(X, y, sample_weight)
+        return self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Go on from the present weights with a batch of labelled sequences.

@@ -124,6 +124,14 @@ class LabelTargets:
         )
         return labels, weight
 
+    def read_validation(self, sequences, y, sample_weight, class_weight, training):
+        """Return codes and weights of a validation set, for the `Targets` of ``training``."""
+        labels, weight, describe = self._read(sequences, y, sample_weight)
+        classes = training.attributes["classes_"]
+        codes = encode_known(labels, classes, describe)
+        validation = self._weighted(class_weight, classes, codes, weight)
+        return validation.y, validation.weight
+
     def read_codes(self, sequences, y, classes):
         """Return the code of each label, all of which must be among the classes."""
         labels, _, describe = self._read(sequences, y, None)
@@ -178,6 +186,17 @@ class NumberTargets:
         return Targets(targets, weight, targets.shape[1], {"_single_target": is_single})
 
     read_batch = read
+
+    def read_validation(self, sequences, y, sample_weight, class_weight, training):
+        """Return numbers and weights of a validation set, for the `Targets` of ``training``."""
+        targets, weight, n_outputs, _ = self.read(sequences, y, sample_weight)
+        if n_outputs != training.n_outputs:
+            raise ValueError(f"y has {n_outputs} targets, but {training.n_outputs} for training.")
+        if len(targets) < self.min_held_out:
+            raise ValueError(
+                f"X has only {len(targets)} target. R^2 needs {self.min_held_out}: pass more."
+            )
+        return targets, weight
 
     def strata(self, targets):
         """Return None: numbers have no strata."""

@@ -52,12 +52,15 @@ class Options(NamedTuple):
 
 @dataclass(frozen=True)
 class Validation:
-    """How sequences are held out, and how the network is scored on them.
+    """What early stopping scores the network on, and how.
 
     Attributes
     ----------
+    data : Data or None
+        A validation set of its own.
     split : callable
-        ``split(sequences, rng)`` returns those to train on and those to hold out.
+        Without such data, ``split(sequences, rng)`` returns the sequences to train on and those to
+        hold out.
     predict : callable
         ``predict(network, p, shard)`` returns predictions for the targets of a shard.
     score : callable
@@ -65,6 +68,7 @@ class Validation:
         that are not finite.
     """
 
+    data: Data | None
     split: Callable
     predict: Callable
     score: Callable
@@ -145,7 +149,7 @@ def fit(
         instead of being raised.
     """
     held_out = None
-    if validation is not None:
+    if validation is not None and validation.data is None:
         members, held_out = validation.split(members, rng)
     training_set = _training_set(network, data, members, options)
     n, is_sparse = training_set.n_sequences, training_set.is_sparse
@@ -158,7 +162,7 @@ def fit(
     with shard_map(options.n_jobs) as map_:
         validate = None
         if validation is not None:
-            shards = training_set.whole(held_out)
+            shards = training_set.whole(held_out, validation.data)
             validate = partial(_validate, network, shards, training_set.dtype, validation, map_)
         run = _Run(
             network,

@@ -91,11 +91,16 @@ class TrainingSet:
         """Return the numbers of all members or pieces in a random order."""
         return rng.permutation(self._members)
 
-    def whole(self, sequences):
-        """Return the standardised shards of whole sequences, members or not."""
-        return self._shards(
-            self._whole, sequences, lambda part: self._standardise(pack(self._whole, part))
-        )
+    def whole(self, sequences, data=None):
+        """Return the standardised shards of whole sequences, members or not.
+
+        With other ``data``, of the same kind, all their sequences.
+        """
+        if data is None:
+            data = self._whole
+        else:
+            sequences = np.arange(len(data.lengths))
+        return self._shards(data, sequences, lambda part: self._standardise(pack(data, part)))
 
     def _standardise(self, shard):
         self.scaling.apply(shard, self._with_targets)
