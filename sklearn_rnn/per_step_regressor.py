@@ -1,5 +1,7 @@
 """Pattern 1 with squared loss: numbers at each step."""
 
+import warnings
+
 from sklearn.metrics import r2_score
 from sklearn.utils import RegressorTags
 
@@ -268,6 +270,8 @@ class PerStepRegressor(RecurrentEstimator):
         ValueError, TypeError
             If the input is malformed; the message names the sequence and the step.
         """
+        if self.sequence_id is None:
+            _warn_of_rows(X, y)
         return self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
 
     def partial_fit(self, X, y, sample_weight=None):
@@ -302,6 +306,8 @@ class PerStepRegressor(RecurrentEstimator):
         ValueError, TypeError
             If the input is malformed, or if `early_stopping` is True.
         """
+        if self.sequence_id is None:
+            _warn_of_rows(X, y)
         return self._partial_fit(X, y, sample_weight)
 
     def predict(self, X):
@@ -347,3 +353,15 @@ class PerStepRegressor(RecurrentEstimator):
         if n_outputs != model.network.n_outputs:
             raise ValueError(f"y has {n_outputs} targets, but fit saw {model.network.n_outputs}.")
         return r2_score(targets, model.infer(sequences, self.n_jobs), sample_weight=weight)
+
+
+def _warn_of_rows(X, y):
+    """Warn if X and y are alike, so that their rows may be meant as sequences."""
+    shape = getattr(X, "shape", ())
+    if len(shape) == 2 and shape == getattr(y, "shape", ()) and min(shape) > 1:
+        warnings.warn(
+            f"X and y are read as one sequence of {shape[0]} steps with {shape[1]} features and as "
+            f"many targets each. If they are {shape[0]} sequences of {shape[1]} steps, pass "
+            "X[..., None]; if not, this warning is of no concern.",
+            stacklevel=3,
+        )

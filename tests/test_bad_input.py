@@ -278,10 +278,9 @@ def test_parameters(estimator, name, value, start):
     assert_unchanged(estimator, lambda e: e.fit(*good(FEEDBACK)), name)
 
 
-@pytest.mark.parametrize("generator", [object(), {"a": X}, (x for x in ())])
-def test_what_is_no_array(generator):
+def test_what_is_no_array():
     for estimator in (CLASSIFIER, TAGGER):
-        assert_refuses(lambda e=estimator: clone(e).fit(generator, Y), "X could not be read as")
+        assert_refuses(lambda e=estimator: clone(e).fit(object(), Y), "X could not be read as")
 
 
 def test_one_long_sequence_held_out():

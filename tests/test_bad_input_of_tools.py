@@ -162,7 +162,7 @@ TRANSFORMERS = [
     case("no sequences", window, []),
     case("sequence 1 of X has no steps", window, [X[0], X[1, :0]]),
     case("X could not be read as real numbers", window, [[["a"]], [["b"]]]),
-    case("X could not be read as real numbers", window, {}),
+    case("X is a dict. Pass a list", window, {}),
     case("Complex", window, X + 1j),
     case("X has 4 dimensions", window, X[..., None]),
     case("again at row 2", window, SHUFFLED, sequence_id=0),
@@ -244,7 +244,7 @@ SPLITTERS = [
     case("test_size=9", halves, LONG, test_size=9),
     case("stratify has 6 entries", halves, LONG, stratify=Y),
     case("stratify must hold one value for each row", halves, LONG, stratify=UNEVEN),
-    case("stratify changes within a sequence", halves, LONG, stratify=Y_LONG),
+    case("stratify changes within sequence 7.0", halves, LONG, stratify=Y_LONG),
 ]
 
 SCORERS = [

@@ -105,16 +105,17 @@ def concatenate(parts, name):
         return np.concatenate(parts)
 
 
-def as_numeric_array(x, name, *, dtype=(np.float64, np.float32), accept_sparse=False):
+def as_numeric_array(x, name, *, dtype=(np.float64, np.float32), accept_sparse=False, remedy=""):
     """Return x as an array of real numbers; values of no given dtype are converted to the first.
 
-    Neither the number of dimensions nor whether values are finite is checked.
+    Neither the number of dimensions nor whether values are finite is checked. ``remedy`` is what
+    one can do with strings other than to encode them.
     """
     refuse_mask(x, name)
     with reading(name, "real numbers"):
         x = np.asarray(x) if isinstance(x, list | tuple) else x
     refuse_dates(x, name)
-    with reading(name, "real numbers", "Encode strings, for instance with OneHotEncoder."):
+    with reading(name, "real numbers", f"Encode strings, for instance with OneHotEncoder.{remedy}"):
         # scikit-learn knows the types of pandas' columns alone
         x = np.asarray(x) if hasattr(x, "columns") and not hasattr(x, "iloc") else x
         x = check_array(

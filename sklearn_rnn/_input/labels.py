@@ -11,7 +11,7 @@ from .._compat import num_samples
 from .arrays import as_array, as_numeric_array, check_dense, depth, format_value, is_missing
 from .long_tables import runs
 from .of_sequences import read_of_sequences
-from .sequences import Sequences, check_count, read_1d, read_step_values
+from .sequences import Sequences, check_count, read_1d, read_step_values, refuse_nested
 
 
 def require_y(estimator, y):
@@ -68,6 +68,8 @@ def is_nested(y):
 
 def read_step_labels(y, sequences):
     """Return a label for each step, (N,)."""
+    if sequences.layout == "long":
+        refuse_nested(y, sequences)
     return read_step_values(y, sequences, "y")
 
 
@@ -96,12 +98,23 @@ def encode_labels(y, place, name="y"):
     """
     check_labels(y, place, name)
     _check_range(y, place, name)
-    check_classification_targets(y)
+    _check_discrete(y)
     classes, codes = np.unique(y, return_inverse=True)
     if len(classes) < 2:
         only = format_value(classes[0])
         raise ValueError(f"{name} has only one class, {only}. Training needs two.")
     return classes, codes
+
+
+def _check_discrete(y):
+    """Refuse numbers that are no classes, in scikit-learn's words and with the remedy."""
+    try:
+        check_classification_targets(y)
+    except ValueError as error:
+        raise ValueError(
+            f"{error} For numbers take SequenceRegressor, or PerStepRegressor for numbers at each "
+            "step."
+        ) from error
 
 
 def read_classes(classes):

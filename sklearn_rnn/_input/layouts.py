@@ -1,5 +1,6 @@
 """X in any layout, read into `Sequences`."""
 
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from numbers import Integral
 
@@ -8,7 +9,7 @@ from scipy import sparse
 from sklearn.utils import check_array
 
 from .arrays import as_array, as_numeric_array, depth, reading, refuse_mask
-from .long_tables import as_table, check_time, runs, split_off_id
+from .long_tables import as_table, check_no_levels, check_time, runs, split_off_id, warn_of_ids
 from .names import (
     check_columns,
     check_same_columns,
@@ -35,6 +36,8 @@ class WideTable:
         """Read X into `Sequences`; the estimator gets or checks the names of its columns."""
         features_per_step = self.features_per_step
         check_step_major(X, features_per_step)
+        if reset:
+            warn_of_ids(X)
         X = _read_table(estimator, X, reset)
         S, n_columns = X.shape
         if n_columns % features_per_step:
@@ -65,6 +68,9 @@ class LongTable:
     def read(self, estimator, X, reset):
         """Read X into `Sequences`; the estimator gets or checks the names of its columns."""
         if self.sequence_id is None:
+            if reset:
+                check_no_levels(X)
+                warn_of_ids(X)
             rows = _read_table(estimator, X, reset)
             return Sequences(rows, np.array([rows.shape[0]]), "long")
         X = as_table(X)
@@ -138,6 +144,7 @@ def _refuse_features(sequences, n_features):
 
 
 def _read_layout(estimator, X, table, reset):
+    _check_container(X)
     if isinstance(X, list | tuple) or depth(X) == 1:
         X = _as_ragged(X)
     if not isinstance(X, list) and depth(X) <= 2:
@@ -150,6 +157,23 @@ def _read_layout(estimator, X, table, reset):
         if reset:
             forget_names(estimator)
     return replace(sequences, rows=_read_rows(sequences.rows))
+
+
+def _check_container(X):
+    """Refuse what holds sequences in no order, only once, or in a way that NumPy does not read."""
+    kind = type(X).__name__
+    library = type(X).__module__.partition(".")[0]
+    if isinstance(X, Mapping | Set | Iterator) and not sparse.issparse(X):
+        values = "X.values()" if isinstance(X, Mapping) else "X"
+        raise TypeError(
+            f"X is a {kind}. Pass a list of arrays (n_steps, n_features), for instance "
+            f"list({values})."
+        )
+    if library in ("awkward", "pyarrow"):
+        raise TypeError(
+            f"X is a {kind} of {library}. Pass a list of arrays (n_steps, n_features), or a table "
+            "of pandas or polars."
+        )
 
 
 def _check_columns_of_list(estimator, X, table, reset):
@@ -209,9 +233,14 @@ def _read_sequence(x, i):
     if x.shape and x.shape[0] == 0:
         raise no_steps(i)
     if len(x.shape) != 2:
+        remedy = "If it has one feature, use x.reshape(-1, 1)."
+        if len(x.shape) == 3:
+            remedy = (
+                "If these are several inputs of the same sequences, concatenate them along the "
+                "features."
+            )
         raise ValueError(
-            f"sequence {i} of X has shape {x.shape}, not (n_steps, n_features). If it has one "
-            "feature, use x.reshape(-1, 1)."
+            f"sequence {i} of X has shape {x.shape}, not (n_steps, n_features). {remedy}"
         )
     return x
 
@@ -243,15 +272,15 @@ def _both_have_names(estimator, X):
 
 
 def _read_table(estimator, X, reset):
-    rows = _read_rows(X)
+    rows = _read_rows(X, " If a column tells sequences apart, name it by sequence_id.")
     if reset or estimator._fitted_on_table:
         check_columns(estimator, X, reset)
     return rows
 
 
-def _read_rows(rows):
+def _read_rows(rows, remedy=""):
     """Return rows as a 2-D array or CSR array of float32 or float64."""
-    rows = as_numeric_array(rows, "X", accept_sparse="csr")
+    rows = as_numeric_array(rows, "X", accept_sparse="csr", remedy=remedy)
     rows = check_array(rows, accept_sparse=True, ensure_all_finite=False, input_name="X")
     # sums over a matrix have two dimensions, and its * is a product
     return sparse.csr_array(rows) if sparse.issparse(rows) else rows

@@ -1,5 +1,6 @@
 """Long tables (a row is a step), and the column that tells their sequences apart."""
 
+import warnings
 from numbers import Integral
 
 import numpy as np
@@ -7,6 +8,13 @@ from scipy import sparse
 
 from .._compat import safe_indexing
 from .arrays import as_array, depth, format_value, is_missing, refuse_mask
+
+# Tools such as SequentialFeatureSelector see the ids as one feature among others.
+_DROPPED = (
+    "If a tool that selects or makes columns has dropped it, let the tool work on the features "
+    "alone, before the ids are added, or have it work on sequences: to_sequences of "
+    "sklearn_rnn.preprocessing."
+)
 
 
 def sequence_runs(X, sequence_id):
@@ -42,14 +50,15 @@ def position_of_id(X, sequence_id):
         return sequence_id % X.shape[1]
     if not hasattr(X, "columns"):
         raise ValueError(
-            f"{sequence_id=} names a column, but X is an array. Pass a DataFrame or a position."
+            f"{sequence_id=} names a column, but X is an array. Pass a DataFrame or a position. "
+            f"{_DROPPED}"
         )
     if sequence_id in getattr(getattr(X, "index", None), "names", ()):
         return None
     columns = list(X.columns)
     if sequence_id not in columns:
         names = format_value(columns)
-        raise ValueError(f"X has no column {sequence_id=}. Its columns are {names}.")
+        raise ValueError(f"X has no column {sequence_id=}. Its columns are {names}. {_DROPPED}")
     return columns.index(sequence_id)
 
 
@@ -79,6 +88,29 @@ def split_off_id(X, sequence_id):
     column = safe_indexing(X, [position], axis=1)
     column = column.toarray() if sparse.issparse(column) else np.asarray(column)
     return safe_indexing(X, others, axis=1), column.ravel()
+
+
+def check_no_levels(X):
+    """Refuse a pandas table with several levels in its index where no sequence_id is given."""
+    index = getattr(X, "index", None)
+    if getattr(index, "nlevels", 1) > 1 and index.get_level_values(0).nunique() > 1:
+        raise ValueError(
+            f"The index of X has the levels {format_value(list(index.names))}, but without "
+            "sequence_id X is one sequence. Set sequence_id to the level that tells sequences "
+            "apart, or call X.reset_index(drop=True)."
+        )
+
+
+def warn_of_ids(X):
+    """Warn of a column that is called an id, but is read as a feature."""
+    names = [name for name in getattr(X, "columns", ()) if isinstance(name, str)]
+    ids = [name for name in names if name.lower() == "id" or name.lower().endswith("_id")]
+    if ids:
+        warnings.warn(
+            f"The column {ids[0]!r} of X is read as a feature. If it tells sequences apart, set "
+            f"sequence_id={ids[0]!r}; if it is none, drop it.",
+            stacklevel=2,
+        )
 
 
 def check_time(X, sequence_id, sequences):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .._compat import num_samples
-from .arrays import as_array, format_value
+from .arrays import as_array, depth, format_value
 
 
 def read_of_sequences(values, sequences, name, read):
@@ -19,6 +19,8 @@ def read_of_sequences(values, sequences, name, read):
         ``read(values, n, unit)`` reads one value for each of n rows or sequences.
     """
     n_sequences, n_rows = sequences.n_sequences, int(sequences.lengths.sum())
+    if sequences.layout == "wide":
+        _check_rows(values, n_sequences, name)
     if sequences.layout != "long":
         return read(values, n_sequences, "sequence")
     if _is_by_id(values, sequences, name):
@@ -30,6 +32,16 @@ def read_of_sequences(values, sequences, name, read):
         )
     rows = read(values, n_rows, "row")
     return one_of_each(rows, sequences.lengths, sequences.ids, name)
+
+
+def _check_rows(values, n_rows, name):
+    """Refuse values that do not fit a wide table, which may be meant as another layout."""
+    if hasattr(values, "__len__") and depth(values) and num_samples(values) != n_rows:
+        raise ValueError(
+            f"{name} has {num_samples(values)} entries, but X has {n_rows} sequences: a row of a "
+            "2-D X is a sequence. If X is one sequence, pass X[None]. If a row is a step, set "
+            "sequence_id to the column that tells sequences apart."
+        )
 
 
 def one_of_each(rows, lengths, ids, name, remedy=""):

@@ -110,6 +110,28 @@ def read_step_values(values, sequences, name):
     return concatenate(parts, name)
 
 
+def refuse_nested(y, sequences):
+    """Refuse y if it has a list for each of several sequences, but X is a table of one."""
+    shape = y.shape if hasattr(y, "shape") else _nested_shape(y)
+    if sequences.ids is not None or len(shape) < 2 or shape[1] == 1:
+        return
+    remedy = "set sequence_id to the column that tells sequences apart"
+    if shape == sequences.rows.shape:
+        remedy = "and each step has one feature, pass X[..., None]"
+    elif shape[0] == 1:
+        remedy = "and X is one of them, pass X[None]"
+    raise ValueError(
+        "y must hold one value for each row of X, not lists: a 2-D X is a table of the steps of "
+        f"one sequence. If y has a row for each sequence, {remedy}."
+    )
+
+
+def _nested_shape(y):
+    """Return the lengths of a list and of its first element, if that is a list."""
+    is_nested = isinstance(y, list | tuple) and y and depth(y[0]) > 0
+    return (len(y), num_samples(y[0])) if is_nested else ()
+
+
 def read_1d(values, name, n, unit, of):
     """Read one value for each of the n units (rows or sequences) of an argument, (n,)."""
     if isinstance(values, list | tuple) and any(depth(value) > 0 for value in values):

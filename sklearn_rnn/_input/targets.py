@@ -5,9 +5,10 @@ from functools import partial
 import numpy as np
 from sklearn.utils import check_array
 
+from .._compat import num_samples
 from .arrays import as_numeric_array, check_dense, depth, format_value
 from .of_sequences import read_of_sequences
-from .sequences import check_count
+from .sequences import check_count, refuse_nested
 
 
 def read_sequence_targets(y, sequences):
@@ -25,6 +26,8 @@ def read_sequence_targets(y, sequences):
 def read_step_targets(y, sequences):
     """Return targets for each step, (N, K), and whether they came without an axis of targets."""
     if sequences.layout == "long":
+        if depth(y) and num_samples(y) != sequences.lengths.sum():
+            refuse_nested(y, sequences)
         y = as_numeric_array(y, "y", dtype=np.float64)
         if y.ndim not in (1, 2):
             raise ValueError(f"y has shape {y.shape}, but must be (N,) or (N, K), a row a step.")
