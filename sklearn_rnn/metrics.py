@@ -1,21 +1,25 @@
 """Metrics of labels at each step: over all steps, over whole sequences, over spans of IOB tags."""
 
-from typing import NamedTuple
+from collections import Counter
 
 import numpy as np
-from sklearn.metrics import accuracy_score, classification_report
+from sklearn.metrics import accuracy_score, classification_report, confusion_matrix
 
+from ._compat import StrOptions, validate_params
 from ._input.arrays import format_value
+from ._input.constraints import at_least
 from ._input.labels import check_labels, label_layout
 from ._input.sequences import read_step_values
 from ._input.weights import read_step_weight, read_weight
 
 __all__ = [
     "flat_classification_report",
+    "flat_confusion_matrix",
     "sequence_accuracy_score",
     "span_f1_score",
     "span_precision_score",
     "span_recall_score",
+    "span_report",
     "token_accuracy_score",
 ]
 
@@ -146,6 +150,45 @@ def flat_classification_report(y_true, y_pred, *, sample_weight=None, **options)
     return classification_report(true, predicted, sample_weight=weight, **options)
 
 
+def flat_confusion_matrix(y_true, y_pred, *, sample_weight=None, **options):
+    """How often each label is predicted where each is true, over the steps of all sequences.
+
+    It is :func:`sklearn.metrics.confusion_matrix` over the steps of all sequences, which
+    :class:`sklearn.metrics.ConfusionMatrixDisplay` shows.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like
+        True and predicted labels: (S, T), a list or object array of S arrays or lists of shape
+        (T_i,), or (N,) for a long table.
+    sample_weight : array-like, optional
+        A weight for each step, in the layouts of `y_true`, or for each sequence, (S,).
+    **options
+        What else :func:`sklearn.metrics.confusion_matrix` takes: `labels`, `normalize`.
+
+    Returns
+    -------
+    ndarray of shape (K, K)
+        The row is the true label, the column the predicted one, both in the order of `labels`, by
+        default sorted.
+
+    Raises
+    ------
+    ValueError
+        If `y_pred` or `sample_weight` does not fit `y_true`; the message names the sequence.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.metrics import flat_confusion_matrix
+    >>> y_true, y_pred = [["N", "V"], ["N", "V", "N"]], [["N", "V"], ["V", "V", "N"]]
+    >>> flat_confusion_matrix(y_true, y_pred, labels=["N", "V"])
+    array([[2, 1],
+           [0, 2]])
+    """
+    true, predicted, weight = _flat(y_true, y_pred, sample_weight)
+    return confusion_matrix(true, predicted, sample_weight=weight, **options)
+
+
 def span_f1_score(y_true, y_pred, *, sequence_ids=None):
     """F1 of whole spans: the harmonic mean of their precision and recall.
 
@@ -192,8 +235,8 @@ def span_f1_score(y_true, y_pred, *, sequence_ids=None):
     >>> round(span_f1_score(y_true, y_pred), 3)
     0.333
     """
-    n = _count_spans(y_true, y_pred, sequence_ids)
-    return _share(2 * n.right, n.true + n.predicted)
+    true, predicted = _read_spans(y_true, y_pred, sequence_ids)
+    return _share(2 * len(true & predicted), len(true) + len(predicted))
 
 
 def span_precision_score(y_true, y_pred, *, sequence_ids=None):
@@ -228,8 +271,8 @@ def span_precision_score(y_true, y_pred, *, sequence_ids=None):
     >>> span_precision_score([["B-PER", "I-PER", "O", "O"]], [["B-PER", "I-PER", "O", "B-LOC"]])
     0.5
     """
-    n = _count_spans(y_true, y_pred, sequence_ids)
-    return _share(n.right, n.predicted)
+    true, predicted = _read_spans(y_true, y_pred, sequence_ids)
+    return _share(len(true & predicted), len(predicted))
 
 
 def span_recall_score(y_true, y_pred, *, sequence_ids=None):
@@ -264,8 +307,93 @@ def span_recall_score(y_true, y_pred, *, sequence_ids=None):
     >>> span_recall_score([["B-PER", "I-PER", "O", "O"]], [["B-PER", "I-PER", "O", "B-LOC"]])
     1.0
     """
-    n = _count_spans(y_true, y_pred, sequence_ids)
-    return _share(n.right, n.true)
+    true, predicted = _read_spans(y_true, y_pred, sequence_ids)
+    return _share(len(true & predicted), len(true))
+
+
+@validate_params(
+    {
+        "y_true": "no_validation",
+        "y_pred": "no_validation",
+        "sequence_ids": "no_validation",
+        "matching": [StrOptions({"exact", "overlap"})],
+        "digits": [at_least(0)],
+        "output_dict": ["boolean"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def span_report(
+    y_true, y_pred, *, sequence_ids=None, matching="exact", digits=2, output_dict=False
+):
+    """Precision, recall and F1 of the spans of each kind.
+
+    Spans are those of :func:`span_f1_score`.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like of str
+        True and predicted tags, as :func:`span_f1_score` takes them.
+    sequence_ids : array-like of shape (N,), optional
+        For tags of a long table, the sequence of each; without it, they are of one sequence.
+    matching : {"exact", "overlap"}, default="exact"
+        Which spans are right: those that have the same first and last step and the same kind as one
+        of the other side, or those that have a step in common with one of the same kind, the type
+        matching of SemEval-2013 [1]_.
+    digits : int, default=2
+        Digits behind the point in the text.
+    output_dict : bool, default=False
+        Whether to return a dict instead of the text.
+
+    Returns
+    -------
+    str or dict
+        For each kind, sorted, "precision", the share of the predicted spans that are right;
+        "recall", that of the true spans; "f1-score", their harmonic mean; and "support", the number
+        of true spans. Then "micro avg", of all spans alike, "macro avg", the mean over the kinds,
+        and "weighted avg", that weighted by support.
+
+    Raises
+    ------
+    ValueError
+        For the reasons of :func:`span_f1_score`.
+
+    See Also
+    --------
+    span_f1_score : One number instead of a report.
+
+    References
+    ----------
+    .. [1] I. Segura-Bedmar, P. Martinez, M. Herrero-Zazo (2013). SemEval-2013 task 9: extraction of
+       drug-drug interactions from biomedical texts. SemEval.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.metrics import span_report
+    >>> y_true = [["B-PER", "I-PER", "O", "B-LOC"], ["O", "B-LOC"]]
+    >>> y_pred = [["B-PER", "I-PER", "O", "B-PER"], ["B-LOC", "I-LOC"]]
+    >>> print(span_report(y_true, y_pred))
+                  precision    recall  f1-score   support
+             LOC       0.00      0.00      0.00         2
+             PER       0.50      1.00      0.67         1
+       micro avg       0.33      0.33      0.33         3
+       macro avg       0.25      0.50      0.33         3
+    weighted avg       0.17      0.33      0.22         3
+    >>> report = span_report(y_true, y_pred, matching="overlap", output_dict=True)
+    >>> report["LOC"]["precision"], report["LOC"]["recall"]
+    (1.0, 0.5)
+    """
+    true, predicted = _read_spans(y_true, y_pred, sequence_ids)
+    right = _matched(true, predicted, matching), _matched(predicted, true, matching)
+    kinds = sorted({kind for _, _, kind in true | predicted})
+    counts = [Counter(kind for _, _, kind in spans) for spans in (true, predicted, *right)]
+    of_kinds = [_span_scores(*(count[kind] for count in counts)) for kind in kinds]
+    support = {"support": len(true)}
+    report = dict(zip(kinds, of_kinds))
+    report["micro avg"] = _span_scores(*(count.total() for count in counts))
+    report["macro avg"] = _mean(of_kinds, [1] * len(kinds)) | support
+    weights = [scores["support"] for scores in of_kinds]
+    report["weighted avg"] = _mean(of_kinds, weights) | support
+    return report if output_dict else _as_text(report, digits)
 
 
 def _flat(y_true, y_pred, sample_weight):
@@ -284,25 +412,56 @@ def _labels(y, sequences, name):
     return labels
 
 
-class _SpanCounts(NamedTuple):
-    """Number of spans that are both true and predicted, true, and predicted."""
-
-    right: int
-    true: int
-    predicted: int
-
-
 def _share(part, whole):
     return float(part / whole) if whole else 0.0
 
 
-def _count_spans(y_true, y_pred, sequence_ids):
+def _read_spans(y_true, y_pred, sequence_ids):
+    """Return the set of true spans and that of predicted ones."""
     sequences = label_layout(y_true, "y_true", sequence_ids)
-    true, predicted = (
+    return [
         _spans(read_step_values(y, sequences, name), sequences, name)
         for y, name in ((y_true, "y_true"), (y_pred, "y_pred"))
-    )
-    return _SpanCounts(len(true & predicted), len(true), len(predicted))
+    ]
+
+
+def _matched(spans, others, matching):
+    """Return the spans that are among the others, or overlap one of the same kind."""
+    if matching == "exact":
+        return spans & others
+    steps = {(row, kind) for start, end, kind in others for row in range(start, end)}
+    return {
+        (start, end, kind)
+        for start, end, kind in spans
+        if any((row, kind) in steps for row in range(start, end))
+    }
+
+
+def _span_scores(n_true, n_predicted, n_true_right, n_predicted_right):
+    precision, recall = _share(n_predicted_right, n_predicted), _share(n_true_right, n_true)
+    f1 = _share(2 * precision * recall, precision + recall)
+    return {"precision": precision, "recall": recall, "f1-score": f1, "support": n_true}
+
+
+def _mean(of_kinds, weights):
+    """Return the weighted mean of the scores of all kinds, 0 without any weight."""
+    return {
+        name: _share(sum(w * scores[name] for w, scores in zip(weights, of_kinds)), sum(weights))
+        for name in ("precision", "recall", "f1-score")
+    }
+
+
+def _as_text(report, digits):
+    """Return a report as a table in the form of scikit-learn's."""
+    width = max(map(len, report))
+    lines = [f"{'':>{width}s} " + "".join(f" {name:>9s}" for name in report["micro avg"]), ""]
+    for name, scores in report.items():
+        *shares, support = scores.values()
+        if name == "micro avg":
+            lines.append("")
+        numbers = "".join(f" {share:>9.{digits}f}" for share in shares)
+        lines.append(f"{name:>{width}s} {numbers} {support:>9}")
+    return "\n".join(lines) + "\n"
 
 
 def _spans(tags, sequences, name):

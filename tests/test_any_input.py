@@ -455,8 +455,15 @@ METRICS = {
     ),
     **{
         name: of_metric(name, ["O"] * S, sequence_ids=(range(S), IDS))
-        for name in ("span_f1_score", "span_precision_score", "span_recall_score")
+        for name in ("span_f1_score", "span_precision_score", "span_recall_score", "span_report")
     },
+    "confusion": of_metric("flat_confusion_matrix", Y_STEPS, **STEP_WEIGHT),
+    "options of span_report": call(
+        lambda **options: metrics.span_report(BIO, BIO, **options),
+        matching=("exact", NOTHING),
+        digits=(2, COUNT),
+        output_dict=(True, FLAG),
+    ),
     "span_f1_score of sequences": of_metric("span_f1_score", BIO),
 }
 

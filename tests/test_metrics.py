@@ -4,15 +4,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import accuracy_score, classification_report
+from sklearn.metrics import accuracy_score, classification_report, confusion_matrix
 
 from sklearn_rnn._input.arrays import object_array
 from sklearn_rnn.metrics import (
     flat_classification_report,
+    flat_confusion_matrix,
     sequence_accuracy_score,
     span_f1_score,
     span_precision_score,
     span_recall_score,
+    span_report,
     token_accuracy_score,
 )
 
@@ -164,3 +166,71 @@ def test_spans_are_those_of_seqeval(pairs):
         assert ours(true, predicted) == pytest.approx(expected, rel=1e-12)
         ids = np.repeat(np.arange(len(true)), [len(y) for y in true])
         assert ours(sum(true, []), sum(predicted, []), sequence_ids=ids) == ours(true, predicted)
+
+
+def only(kind, y):
+    """The same tags, those of other kinds being O."""
+    return [[tag if tag.endswith(f"-{kind}") else "O" for tag in part] for part in y]
+
+
+@given(PAIRS)
+def test_the_report_has_the_scores_of_each_kind(pairs):
+    true, predicted = [list(y) for y in zip(*pairs)]
+    report = span_report(true, predicted, output_dict=True)
+    averages = [report.pop(name) for name in ("micro avg", "macro avg", "weighted avg")]
+    for kind, scores in [*report.items(), (None, averages[0])]:
+        y = (true, predicted) if kind is None else (only(kind, true), only(kind, predicted))
+        assert scores["precision"] == span_precision_score(*y)
+        assert scores["recall"] == span_recall_score(*y)
+        assert scores["f1-score"] == pytest.approx(span_f1_score(*y), rel=1e-12)
+    supports = [scores["support"] for scores in report.values()]
+    assert {average["support"] for average in averages} == {sum(supports)}
+    for name in ("precision", "recall", "f1-score") if report else ():
+        values = [scores[name] for scores in report.values()]
+        assert averages[1][name] == pytest.approx(np.mean(values))
+        if sum(supports):
+            assert averages[2][name] == pytest.approx(np.average(values, weights=supports))
+
+
+# true and predicted tags, and the scores of X by overlap: precision, recall
+OVERLAPS = {
+    "part of it": ("B-X I-X I-X O", "O B-X I-X I-X", 1, 1),
+    "beside it": ("B-X I-X O O", "O O B-X I-X", 0, 0),
+    "another kind": ("B-X I-X", "B-Y I-Y", 0, 0),
+    "two in one": ("B-X I-X I-X I-X", "B-X O B-X I-X", 1, 1),
+    "one of two": ("B-X I-X O B-X", "B-X O O O", 1, 1 / 2),
+    "one too many": ("B-X I-X O O", "I-X O O B-X", 1 / 2, 1),
+}
+
+
+@pytest.mark.parametrize("name", OVERLAPS)
+def test_overlaps_counted_by_hand(name):
+    true, predicted, precision, recall = OVERLAPS[name]
+    y = [true.split()], [predicted.split()]
+    scores = span_report(*y, matching="overlap", output_dict=True)["X"]
+    assert (scores["precision"], scores["recall"]) == (precision, recall)
+
+
+def test_the_report_has_the_form_of_scikit_learns():
+    y = [["B-X", "O"], ["B-Y", "I-Y"]]
+    ours = span_report(y, y, digits=3)
+    assert span_report(sum(y, []), sum(y, []), sequence_ids=[0, 0, 1, 1], digits=3) == ours
+    theirs = classification_report(["X", "Y"], ["X", "Y"], digits=3, labels=["X", "Y"])
+    lines = theirs.splitlines()
+    assert ours.splitlines()[:4] == lines[:4]
+    assert ours.splitlines()[-2:] == lines[-2:]
+
+
+def test_a_report_of_no_spans():
+    report = span_report([["O", "O"]], [["O", "O"]], output_dict=True)
+    assert report["macro avg"] == {"precision": 0, "recall": 0, "f1-score": 0, "support": 0}
+
+
+@of_each_layout
+def test_confusion_over_all_steps(layout):
+    weight = np.arange(8.0) if layout == "long" else [[0, 1, 2], [3], [4, 5, 6, 7]]
+    actual = flat_confusion_matrix(*LAYOUTS[layout], sample_weight=weight, normalize="true")
+    expected = confusion_matrix(
+        FLAT_TRUE, FLAT_PREDICTED, sample_weight=np.arange(8), normalize="true"
+    )
+    np.testing.assert_array_equal(actual, expected)
