@@ -37,6 +37,7 @@ from sklearn_rnn.model_selection import SequenceKFold, sequence_scorer, train_te
 from sklearn_rnn.preprocessing import (
     ContextWindow,
     PerStepTransformer,
+    SequenceScaler,
     pad,
     to_sequences,
     to_table,
@@ -345,6 +346,15 @@ PREPROCESSING = {
     "ContextWindow, names": call(
         ContextWindow().fit(X).get_feature_names_out,
         input_features=(list("abc"), {"None", "1-D", "a series with None"}),
+    ),
+    "SequenceScaler": call(
+        lambda X, **flags: SequenceScaler(**flags).fit_transform(X),
+        X=(X, {"10**30 at each step"}),
+        with_mean=(True, FLAG),
+        with_std=(True, FLAG),
+    ),
+    "SequenceScaler of a wide table": call(
+        lambda n: SequenceScaler(features_per_step=n).fit_transform(WIDE), n=(D, COUNT | {"None"})
     ),
     "PerStepTransformer": call(
         lambda X, y, sample_weight: PerStepTransformer(StandardScaler()).fit(X, y, sample_weight),

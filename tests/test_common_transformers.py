@@ -5,18 +5,22 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sklearn_rnn.preprocessing import ContextWindow, PerStepTransformer
+from sklearn_rnn.preprocessing import ContextWindow, PerStepTransformer, SequenceScaler
 
 TRANSFORMERS = [
     PerStepTransformer(StandardScaler()),
     ContextWindow(),
     ContextWindow(before=2, after=0, sequence_id=0),
+    SequenceScaler(),
+    SequenceScaler(sequence_id=0),
+    SequenceScaler(features_per_step=1),
 ]
 
+ONE_SEQUENCE = "the rows of a table are the steps of one sequence, so they are not exchangeable"
+NAN_IDS = "the check puts NaN into the column of ids"
 # check: why it fails without a column of ids, because of what the transformer is
 OF_ONE_SEQUENCE = dict.fromkeys(
-    ["check_methods_sample_order_invariance", "check_methods_subset_invariance"],
-    "the rows of a table are the steps of one sequence, so they are not exchangeable",
+    ["check_methods_sample_order_invariance", "check_methods_subset_invariance"], ONE_SEQUENCE
 )
 # check: why it fails with one
 OF_IDS = {
@@ -30,7 +34,6 @@ OF_IDS = {
         ],
         "the random column of ids has values again after others, as a shuffled table has",
     ),
-    "check_estimators_pickle": "the check puts NaN into the column of ids",
     "check_dtype_object": "the check puts dicts into the column of ids",
     "check_estimators_empty_data_messages": "without columns, that of ids is missing first",
     "check_fit2d_1feature": "the only column is that of ids, which leaves none",
@@ -41,7 +44,16 @@ def expected_failures(transformer):
     """Check and reason of every failure that is due to what the transformer is."""
     if isinstance(transformer, PerStepTransformer):
         return {}
-    return OF_ONE_SEQUENCE if transformer.sequence_id is None else OF_IDS
+    if isinstance(transformer, SequenceScaler):
+        if transformer.features_per_step is not None:
+            return {}
+        if transformer.sequence_id is not None:
+            return OF_IDS | {"check_estimators_nan_inf": NAN_IDS}
+        # mean and variance do not depend on the order of the steps
+        return {"check_methods_subset_invariance": ONE_SEQUENCE}
+    if transformer.sequence_id is not None:
+        return OF_IDS | {"check_estimators_pickle": NAN_IDS}
+    return OF_ONE_SEQUENCE
 
 
 @parametrize_with_checks(TRANSFORMERS, expected_failed_checks=expected_failures)

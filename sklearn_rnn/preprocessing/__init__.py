@@ -4,11 +4,13 @@ from ._context_window import ContextWindow
 from ._padding import pad, unpad
 from ._panels import from_nested, from_numpy3d
 from ._per_step import PerStepTransformer
+from ._sequence_scaler import SequenceScaler
 from ._tables import to_sequences, to_table
 
 __all__ = [
     "ContextWindow",
     "PerStepTransformer",
+    "SequenceScaler",
     "from_nested",
     "from_numpy3d",
     "pad",

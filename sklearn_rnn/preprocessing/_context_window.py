@@ -7,10 +7,11 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from .._compat import check_feature_names_in, output_container
+from .._compat import check_feature_names_in
 from .._input.constraints import COLUMN, at_least
 from .._input.layouts import LongTable, read_sequences
-from .._input.long_tables import as_table, insert_column, position_of_id, split_off_id
+from .._input.long_tables import as_table, position_of_id
+from ._output import refuse_containers, with_ids
 
 
 class ContextWindow(TransformerMixin, BaseEstimator):
@@ -131,7 +132,7 @@ class ContextWindow(TransformerMixin, BaseEstimator):
             self, X, self._table(), reset=False, n_features=n_features, allow_nan=True
         )
         if sequences.layout != "long":
-            _refuse_containers(self)
+            refuse_containers(self)
         rows = _with_neighbours(sequences, self.before, self.after)
         if self._has_ids(sequences):
             return self._with_ids(as_table(X), rows)
@@ -181,20 +182,11 @@ class ContextWindow(TransformerMixin, BaseEstimator):
 
     def _with_ids(self, X, rows):
         """Return the rows as a table with the ids of X."""
-        position = position_of_id(X, self.sequence_id)
-        if position is None:
-            return _frame_like(X, rows, self._names_out(np.array(X.columns, dtype=object), None))
-        at = self._position_out(position, rows.shape[1])
-        asked_for = isinstance(self.sequence_id, str) or output_container(self) != "default"
-        if not (asked_for and hasattr(X, "columns")):
-            return insert_column(rows, at, split_off_id(X, self.sequence_id)[1])
-        names = self._names_out(np.array(X.columns, dtype=object), position)
-        table = _frame_like(X, rows, np.delete(names, at))
-        ids = X[X.columns[position]]
-        if hasattr(table, "insert_column"):  # polars
-            return table.insert_column(at, ids)
-        table.insert(at, names[at], ids)
-        return table
+        position, names = position_of_id(X, self.sequence_id), None
+        at = None if position is None else self._position_out(position, rows.shape[1])
+        if hasattr(X, "columns"):
+            names = self._names_out(np.array(X.columns, dtype=object), position)
+        return with_ids(self, X, rows, names, position, at)
 
 
 def _with_neighbours(sequences, before, after):
@@ -228,21 +220,3 @@ def _moved(rows, source, target):
     moved = np.zeros_like(rows)
     moved[target] = rows[source]
     return moved
-
-
-def _frame_like(X, rows, names):
-    """Return a DataFrame of the same library and with the same index as X."""
-    if hasattr(X, "index"):
-        if sparse.issparse(rows):
-            return type(X).sparse.from_spmatrix(rows, index=X.index, columns=names)
-        return type(X)(rows, index=X.index, columns=names)
-    return type(X)(rows, schema=names.tolist(), orient="row")
-
-
-def _refuse_containers(transformer):
-    container = output_container(transformer)
-    if container != "default":
-        raise ValueError(
-            f"set_output(transform={container!r}) makes DataFrames of tables only, but X holds "
-            "sequences. Call set_output(transform='default'), or pass a table with a row a step."
-        )
