@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.feature_extraction import DictVectorizer, FeatureHasher
@@ -306,3 +307,15 @@ def test_search_over_parameters_of_a_scaler():
     grid = {"persteptransformer__transformer__with_mean": [True, False]}
     search = GridSearchCV(pipeline, grid, cv=3, error_score="raise").fit(X, sign_of_sum(X))
     assert search.best_score_ > 0.7 and S == len(search.predict(X))
+
+
+def test_sequences_stay_arrays_where_tables_become_frames():
+    pd = pytest.importorskip("pandas")
+    X = np.random.default_rng(0).normal(size=(5, 4, 2))
+    transformer = PerStepTransformer(StandardScaler())
+    expected = transformer.fit_transform(X)
+    with config_context(transform_output="pandas"):
+        for layout in (X, list(X)):
+            np.testing.assert_array_equal(np.stack(transformer.fit_transform(layout)), expected)
+            np.testing.assert_array_equal(np.stack(transformer.transform(layout)), expected)
+        assert isinstance(transformer.transform(X[0]), pd.DataFrame)

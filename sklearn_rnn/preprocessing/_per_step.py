@@ -1,8 +1,9 @@
 """Any transformer of scikit-learn, applied to the steps of all sequences at once."""
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
+from sklearn import config_context
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, TransformerMixin, clone
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -286,10 +287,14 @@ class PerStepTransformer(
 
     @contextmanager
     def _refusals(self, steps):
-        """Turn the errors of the transformer into errors that name X and the transformer."""
+        """Turn the errors of the transformer into errors that name X and the transformer.
+
+        Sequences come out as arrays, also where scikit-learn is configured to make DataFrames.
+        """
         name = type(self.transformer).__name__
         try:
-            yield
+            with nullcontext() if steps.is_table else config_context(transform_output="default"):
+                yield
         except (AttributeError, TypeError, ValueError) as error:
             if isinstance(error, AttributeError) and not isinstance(steps.rows, list):
                 raise  # not because of the items of X
