@@ -2,17 +2,22 @@
 
 import numpy as np
 from sklearn import model_selection
-from sklearn.model_selection import BaseCrossValidator, GroupKFold, StratifiedGroupKFold
+from sklearn.model_selection import (
+    BaseCrossValidator,
+    GroupKFold,
+    StratifiedGroupKFold,
+    TimeSeriesSplit,
+)
 from sklearn.utils import indexable
 
 from ._compat import safe_indexing, validate_parameter_constraints
 from ._input.constraints import COLUMN, at_least
 from ._input.labels import read_row_labels
-from ._input.long_tables import sequence_runs
+from ._input.long_tables import read_times, sequence_runs
 from ._input.of_sequences import one_of_each
 from ._scoring import sequence_scorer
 
-__all__ = ["SequenceKFold", "sequence_scorer", "train_test_split"]
+__all__ = ["SequenceKFold", "SequenceTimeSeriesSplit", "sequence_scorer", "train_test_split"]
 
 
 class SequenceKFold(BaseCrossValidator):
@@ -125,6 +130,153 @@ class SequenceKFold(BaseCrossValidator):
             `n_splits`.
         """
         return self.n_splits
+
+
+class SequenceTimeSeriesSplit(BaseCrossValidator):
+    """Splits of a long table by time: train on the past of all sequences, test on what follows.
+
+    The distinct times of the table are split as :class:`sklearn.model_selection.TimeSeriesSplit`
+    splits rows, with a window that expands, or slides (`max_train_size`), and a gap if the target
+    of a step is known later only. All sequences are cut at the same times, so that nothing is
+    learnt from a time that is tested, and the rows of each stay in their order. A sequence that is
+    tested begins with its first row there: nothing is known of its steps before.
+
+    With `sequence_folds`, other sequences than those trained on are tested, at later times.
+
+    Parameters
+    ----------
+    n_splits : int, default=5
+        Number of splits by time, at least 2.
+    time : str or int
+        The column (name or position), or the name of the pandas index level, that has the times:
+        dates, numbers, or whatever sorts. In an index level it is no feature.
+    max_train_size : int, default=None
+        How many distinct times a training part has at most.
+    test_size : int, default=None
+        How many distinct times a test part has. None is their number divided by ``n_splits + 1``.
+    gap : int, default=0
+        How many distinct times before each test part to leave out of the training part.
+    sequence_folds : int, default=None
+        If given, at least 2: each split by time is made once for each of so many folds of the
+        sequences, whose late rows are tested and of which no row is trained on.
+    sequence_id : str or int, default=None
+        With `sequence_folds`, the column (name or position), or the name of the pandas index level,
+        that tells sequences apart, as in the taggers.
+
+    See Also
+    --------
+    SequenceKFold : Splits by sequence alone.
+    sklearn.model_selection.TimeSeriesSplit : Splits the distinct times.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn_rnn.model_selection import SequenceTimeSeriesSplit
+    >>> index = pd.MultiIndex.from_product([["a", "b"], [1, 2, 3]], names=["who", "day"])
+    >>> table = pd.DataFrame({"x": range(6)}, index=index)
+    >>> for train, test in SequenceTimeSeriesSplit(2, time="day").split(table):
+    ...     print(train, test)
+    [0 3] [1 4]
+    [0 1 3 4] [2 5]
+    """
+
+    _parameter_constraints = {
+        "n_splits": [at_least(2)],
+        "time": [*COLUMN],
+        "max_train_size": [at_least(1), None],
+        "test_size": [at_least(1), None],
+        "gap": [at_least(0)],
+        "sequence_folds": [at_least(2), None],
+        "sequence_id": [*COLUMN, None],
+    }
+
+    def __init__(
+        self,
+        n_splits=5,
+        *,
+        time,
+        max_train_size=None,
+        test_size=None,
+        gap=0,
+        sequence_folds=None,
+        sequence_id=None,
+    ):
+        self.n_splits = n_splits
+        self.time = time
+        self.max_train_size = max_train_size
+        self.test_size = test_size
+        self.gap = gap
+        self.sequence_folds = sequence_folds
+        self.sequence_id = sequence_id
+        validate_parameter_constraints(
+            self._parameter_constraints, vars(self), caller_name=type(self).__name__
+        )
+        if (sequence_folds is None) != (sequence_id is None):
+            raise ValueError("sequence_folds and sequence_id must be given together, or neither.")
+
+    def split(self, X, y=None, groups=None):
+        """Split the rows of a long table into training and test rows, split by split.
+
+        Parameters
+        ----------
+        X : array-like of shape (N, D)
+            The table, with its times.
+        y, groups : object, optional
+            Ignored.
+
+        Yields
+        ------
+        train, test : ndarray of int
+            Rows, in the order of the table.
+        """
+        times, time = read_times(X, self.time)
+        splitter = TimeSeriesSplit(
+            self.n_splits,
+            max_train_size=self.max_train_size,
+            test_size=self.test_size,
+            gap=self.gap,
+        )
+        try:
+            splits = list(splitter.split(times))
+        except ValueError as error:
+            raise ValueError(f"X has only {len(times)} distinct times: {error}") from error
+        for past, future in splits:
+            is_past, is_future = np.isin(time, past), np.isin(time, future)
+            for is_trained, is_tested in self._folds(X, len(time)):
+                train = np.flatnonzero(is_past & is_trained)
+                test = np.flatnonzero(is_future & is_tested)
+                if not len(train) or not len(test):
+                    raise ValueError(
+                        "The sequences of one of the sequence_folds have no rows at the times of "
+                        f"{'the test' if len(train) else 'the training'} part. Take fewer "
+                        "sequence_folds, or fewer n_splits."
+                    )
+                yield train, test
+
+    def _folds(self, X, n_rows):
+        """Return which rows are of sequences to train on, and which of those to test on."""
+        if self.sequence_folds is None:
+            return [(np.ones(n_rows, bool), np.ones(n_rows, bool))]
+        folds = SequenceKFold(self.sequence_folds, sequence_id=self.sequence_id).split(X)
+        is_tested = np.zeros((self.sequence_folds, n_rows), bool)
+        for fold, (_, test) in zip(is_tested, folds):
+            fold[test] = True
+        return list(zip(~is_tested, is_tested))
+
+    def get_n_splits(self, X=None, y=None, groups=None):
+        """Return the number of splits.
+
+        Parameters
+        ----------
+        X, y, groups : object, optional
+            Ignored.
+
+        Returns
+        -------
+        int
+            `n_splits`, times `sequence_folds`.
+        """
+        return self.n_splits * (self.sequence_folds or 1)
 
 
 def train_test_split(

@@ -33,7 +33,12 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_rnn import SequenceClassifier, SequenceTagger, datasets, metrics
 from sklearn_rnn._input.arrays import object_array
-from sklearn_rnn.model_selection import SequenceKFold, sequence_scorer, train_test_split
+from sklearn_rnn.model_selection import (
+    SequenceKFold,
+    SequenceTimeSeriesSplit,
+    sequence_scorer,
+    train_test_split,
+)
 from sklearn_rnn.preprocessing import (
     ContextWindow,
     PerStepTransformer,
@@ -380,6 +385,7 @@ if "a frame with words" in VALUES:
         sequence_id=("who", {"a word", *POSITION}),
     )
 
+STEPS_AND_IDS = np.c_[np.tile(range(T), S), np.repeat(range(S), T)]
 SPLITTERS = {
     "SequenceKFold": call(
         lambda X, y, groups, **more: list(SequenceKFold(shuffle=True, **more).split(X, y, groups)),
@@ -395,6 +401,22 @@ SPLITTERS = {
         y=(PER_SEQUENCE_Y, NOTHING),
         stratify=(True, FLAG),
         shuffle=(False, FLAG),
+    ),
+    "SequenceTimeSeriesSplit": call(
+        lambda X, y, groups, **more: list(SequenceTimeSeriesSplit(**more).split(X, y, groups)),
+        X=(LONG, NOTHING),
+        y=(LONG_Y, ANYTHING),  # not looked at
+        groups=(None, ANYTHING),
+        n_splits=(2, COUNT),
+        time=(1, {"3", "-1"}),
+        max_train_size=(9, {"None", *COUNT}),
+        test_size=(3, {"None", *COUNT}),
+        gap=(0, COUNT),
+    ),
+    "SequenceTimeSeriesSplit of sequences": call(
+        lambda **more: list(SequenceTimeSeriesSplit(2, time=0, **more).split(STEPS_AND_IDS)),
+        sequence_folds=(2, COUNT),
+        sequence_id=(1, {"-1"}),
     ),
     "train_test_split": call(
         lambda X, y, **more: train_test_split(X, y, **more),

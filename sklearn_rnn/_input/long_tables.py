@@ -30,6 +30,29 @@ def sequence_runs(X, sequence_id):
     return runs(column)
 
 
+def read_times(X, time):
+    """Return the sorted distinct times of a long table, and the position of each row's among them.
+
+    ``time`` is the column, or the level of the index, that has them.
+    """
+    if depth(X) != 2:
+        raise ValueError(
+            "X must be a 2-D table with a column of times. Lay 3-D arrays and lists out by "
+            "to_table of sklearn_rnn.preprocessing."
+        )
+    column = split_off_id(as_table(X), time, "time")[1]
+    try:
+        times, codes = np.unique(column, return_inverse=True)
+    except (TypeError, ValueError, ArithmeticError):
+        raise TypeError(f"The times of X in {time!r} must all be of one type that sorts.") from None
+    if not len(times):
+        raise ValueError("X has no rows. Pass at least one.")
+    if is_missing(times[-1]):
+        row = int(np.argmax(codes == len(times) - 1))
+        raise ValueError(f"The time at row {row} of X is missing. Fill it in.")
+    return times, codes
+
+
 def as_table(X):
     """Return X as it is, or nested lists as an array; refuse what is not 2-D."""
     refuse_mask(X, "X")
@@ -40,48 +63,53 @@ def as_table(X):
     return X
 
 
-def position_of_id(X, sequence_id):
-    """Return the position of the column of ids, or None if they are a level of the index."""
-    check_sequence_id(sequence_id)
+def position_of_id(X, sequence_id, role="sequence_id"):
+    """Return the position of the column of ids, or None if they are a level of the index.
+
+    ``role`` is the name of the parameter in messages.
+    """
+    check_sequence_id(sequence_id, role)
     if not isinstance(sequence_id, str):
         if not -X.shape[1] <= sequence_id < X.shape[1]:
-            raise ValueError(f"sequence_id={sequence_id}, but X has only {X.shape[1]} columns.")
-        _check_position(X, sequence_id)
+            raise ValueError(f"{role}={sequence_id}, but X has only {X.shape[1]} columns.")
+        _check_position(X, sequence_id, role)
         return sequence_id % X.shape[1]
     if not hasattr(X, "columns"):
         raise ValueError(
-            f"{sequence_id=} names a column, but X is an array. Pass a DataFrame or a position. "
-            f"{_DROPPED}"
+            f"{role}={sequence_id!r} names a column, but X is an array. Pass a DataFrame or "
+            f"a position. {_DROPPED}"
         )
     if sequence_id in getattr(getattr(X, "index", None), "names", ()):
         return None
     columns = list(X.columns)
     if sequence_id not in columns:
         names = format_value(columns)
-        raise ValueError(f"X has no column {sequence_id=}. Its columns are {names}. {_DROPPED}")
+        raise ValueError(
+            f"X has no column {role}={sequence_id!r}. Its columns are {names}. {_DROPPED}"
+        )
     return columns.index(sequence_id)
 
 
-def _check_position(X, sequence_id):
+def _check_position(X, sequence_id, role):
     """Refuse a position that is the name of another column."""
     columns = list(getattr(X, "columns", ()))
     if sequence_id in columns and columns.index(sequence_id) != sequence_id % X.shape[1]:
         raise ValueError(
-            f"{sequence_id=} is the name of column {columns.index(sequence_id)} of X and the "
-            f"position of column {format_value(columns[sequence_id])}. Rename the columns, for "
+            f"{role}={sequence_id!r} is the name of column {columns.index(sequence_id)} of X and "
+            f"the position of column {format_value(columns[sequence_id])}. Rename the columns, for "
             "instance X.columns = X.columns.astype(str)."
         )
 
 
-def check_sequence_id(sequence_id):
+def check_sequence_id(sequence_id, role):
     """Refuse all but a name or a position; True would be taken for 1."""
     if isinstance(sequence_id, bool) or not isinstance(sequence_id, str | Integral):
-        raise TypeError(f"{sequence_id=} is neither the name nor the position of a column.")
+        raise TypeError(f"{role}={sequence_id!r} is neither the name nor the position of a column.")
 
 
-def split_off_id(X, sequence_id):
+def split_off_id(X, sequence_id, role="sequence_id"):
     """Return the table without its column of ids, and that column."""
-    position = position_of_id(X, sequence_id)
+    position = position_of_id(X, sequence_id, role)
     if position is None:
         return X, np.asarray(X.index.get_level_values(sequence_id))
     others = [i for i in range(X.shape[1]) if i != position]
