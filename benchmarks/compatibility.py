@@ -63,8 +63,8 @@ QUICK = {"hidden_layer_sizes": 4, "random_state": 0, "tol": 1e-3, "n_iter_no_cha
 ALPHAS = [0.1, 1e4]  # the second forbids learning
 
 ESTIMATORS = {
-    "SequenceClassifier": (SequenceClassifier, ("wide", "3-D", "ragged")),
-    "SequenceRegressor": (SequenceRegressor, ("wide", "3-D", "ragged")),
+    "SequenceClassifier": (SequenceClassifier, ("wide", "3-D", "ragged", "long")),
+    "SequenceRegressor": (SequenceRegressor, ("wide", "3-D", "ragged", "long")),
     "PerStepRegressor": (PerStepRegressor, ("long", "3-D", "ragged")),
     "SequenceTagger": (SequenceTagger, ("long", "3-D", "ragged")),
     "OutputFeedbackTagger": (OutputFeedbackTagger, ("long", "3-D", "ragged")),
@@ -118,6 +118,8 @@ class Case:
 
     def lay_out(self, values):
         """Targets or labels, given for each sequence, in the layout of y."""
+        if self.layout == "long" and not self.per_step:
+            return np.repeat(values, [len(part) for part in self.parts])
         if not self.is_nested:
             return np.concatenate(values) if self.layout == "long" else np.array(values)
         return np.stack(values) if self.layout == "3-D" else values
@@ -431,7 +433,14 @@ EXEMPT = {
     "CalibratedClassifierCV": [FOR_CLASSIFIERS, FOR_FLAT_LABELS],
     "Voting": [FOR_FLAT_LABELS],
     "Stacking": [FOR_FLAT_LABELS],
-    "Bagging": [FOR_FLAT_LABELS, Exempt(no_table, "draws rows and columns of a table")],
+    "Bagging": [
+        FOR_FLAT_LABELS,
+        Exempt(no_table, "draws rows and columns of a table"),
+        Exempt(
+            lambda case: is_long(case) and not case.per_step,
+            "draws rows, not sequences: the weight would change within a sequence",
+        ),
+    ],
     "AdaBoost": [
         FOR_FLAT_LABELS,
         Exempt(lambda case: case.layout == "ragged", "makes one array of X"),

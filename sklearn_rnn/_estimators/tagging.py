@@ -152,6 +152,10 @@ class TaggerMixin:
     def score(self, X, y, sample_weight=None):
         """Accuracy over all steps.
 
+        Not that of ``scoring="accuracy"`` in scikit-learn's tools: with two labels and y (S, T)
+        that is the share of the sequences without any error. Leave `scoring` out, or take
+        :func:`~sklearn_rnn.model_selection.sequence_scorer`.
+
         Parameters
         ----------
         X, y, sample_weight : array-like
