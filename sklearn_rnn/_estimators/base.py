@@ -25,10 +25,10 @@ from .._training.solvers import EXHAUSTED, INTERRUPTED, SOLVERS
 from .._version import __version__
 from .callbacks import Progress
 from .early_stopping import (
-    ValidationSet,
     check_alike,
     reading_validation_set,
     split_sequences,
+    validation_set,
 )
 from .interrupts import is_called_by_user
 from .model import FittedModel
@@ -83,18 +83,15 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         tags.input_tags.three_d_array = True
         return tags
 
-    def _fit(self, X, y, sample_weight, *validation_set):
-        """Do what `fit` does; ``validation_set`` are X, y and sample_weight."""
+    def _fit(self, X, y, sample_weight, X_val, y_val, sample_weight_val):
+        """Do what `fit` does."""
         self._validate_params()
         structure = self._structure()
-        validation_set = ValidationSet(*validation_set)
-        stops_early = self.early_stopping or validation_set.is_given
-        if stops_early:
+        held_out = validation_set(X_val, y_val, sample_weight_val)
+        if self.early_stopping or held_out:
             self._check_iterates()
         require_y(self, y)
-        status, n_iter = self._fit_network(
-            structure, X, y, sample_weight, validation_set, stops_early
-        )
+        status, n_iter = self._fit_network(structure, X, y, sample_weight, held_out)
         if status == EXHAUSTED:
             warnings.warn(
                 f"Training reached max_iter={n_iter} before it converged. Increase max_iter, or "
@@ -111,7 +108,7 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         return self
 
     @with_callbacks
-    def _fit_network(self, structure, X, y, sample_weight, validation_set, stops_early):
+    def _fit_network(self, structure, X, y, sample_weight, held_out):
         """Read, build, train, record; return how training ended and after how many iterations."""
         before = self._trained_before() if self.warm_start else None
         reader = self._reader()
@@ -120,10 +117,10 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
             sequences, y, sample_weight, self._class_weight(), self._classes(before)
         )
         validation = None
-        if stops_early:
-            validation = self._validation(reader, sequences, targets, validation_set)
+        if self.early_stopping or held_out:
+            validation = self._validation(reader, sequences, targets, held_out)
         data, members = self._distinct(sequences, targets)
-        structure = self._settle(structure, data, members, before, needs_iterations=stops_early)
+        structure = self._settle(structure, data, members, before, validation is not None)
         network = self._build_network(structure, sequences.n_features, targets.n_outputs)
         if before:
             self._check_continues(structure, network, "warm_start=True")
@@ -229,11 +226,12 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
     def _check_iterates(self):
         """Refuse early stopping where training has no iterations."""
 
-    def _validation(self, reader, sequences, targets, validation_set):
+    def _validation(self, reader, sequences, targets, held_out):
+        """Return what early stopping scores on: the user's `ValidationSet`, or what it draws."""
         data = None
-        if validation_set.is_given:
+        if held_out:
             with reading_validation_set():
-                data = self._validation_data(reader, sequences, targets, validation_set)
+                data = self._validation_data(reader, sequences, targets, held_out)
         split = partial(
             split_sequences,
             fraction=self.validation_fraction,
@@ -242,9 +240,9 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         )
         return Validation(data, split, self._predictor(), self._targets.score)
 
-    def _validation_data(self, reader, sequences, targets, validation_set):
+    def _validation_data(self, reader, sequences, targets, held_out):
         """Return the validation set, read as the training set was."""
-        X, y, sample_weight = validation_set
+        X, y, sample_weight = held_out
         others = read_sequences(
             reader, X, self._table(), reset=False, n_features=sequences.n_features
         )
@@ -252,7 +250,7 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         y, weight = self._targets.read_validation(
             others, y, sample_weight, self._class_weight(), targets
         )
-        rows = others.rows.astype(sequences.rows.dtype)
+        rows = others.rows.astype(sequences.rows.dtype, copy=False)
         return Data(rows, others.lengths, y, weight, self._targets.unit.per_step)
 
     def _trained_before(self):

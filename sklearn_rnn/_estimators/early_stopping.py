@@ -10,21 +10,23 @@ from sklearn.model_selection import train_test_split
 
 
 class ValidationSet(NamedTuple):
-    """The arguments of `fit` that are a validation set, None where there is none."""
+    """The arguments of `fit` that are a validation set."""
 
     X: Any
     y: Any
     sample_weight: Any
 
-    @property
-    def is_given(self):
-        """Whether there is one; a part of one is refused."""
-        absent = [name for name in ("X", "y") if getattr(self, name) is None]
-        if len(absent) == 1 or (absent and self.sample_weight is not None):
+
+def validation_set(X, y, sample_weight):
+    """Return the validation set of `fit`, None without one; refuse a part of one."""
+    if X is None and y is None and sample_weight is None:
+        return None
+    for name, value in (("X_val", X), ("y_val", y)):
+        if value is None:
             raise ValueError(
-                f"{absent[0]}_val is missing. Pass X_val and y_val together, or no validation set."
+                f"{name} is missing. Pass X_val and y_val together, or no validation set."
             )
-        return not absent
+    return ValidationSet(X, y, sample_weight)
 
 
 @contextmanager
