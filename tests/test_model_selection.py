@@ -572,3 +572,30 @@ def test_the_id_must_be_named():
         SequenceKFold(5)
     with pytest.raises(TypeError, match="sequence_id"):
         train_test_split(TABLE)
+
+
+LONG_TASK = long_table(PARTS[:30]), np.concatenate(labels("binary ints")[:30])
+LONG_TAGGER = SequenceTagger(sequence_id=0, **FAST)
+
+
+def test_sequences_that_a_splitter_of_rows_has_torn_warn():
+    with pytest.warns(
+        UserWarning, match=r"Sequence \d+\.0 has \d rows in X, and \d were in the tr"
+    ):
+        cross_val_score(LONG_TAGGER, *LONG_TASK, cv=KFold(4), error_score="raise")
+    table, y = LONG_TASK
+    loaded = pickle.loads(pickle.dumps(clone(LONG_TAGGER).fit(table[:59], y[:59])))
+    with pytest.warns(UserWarning, match="split by SequenceKFold"):
+        loaded.predict(table[59:])
+    with pytest.warns(UserWarning, match="split by SequenceKFold"):
+        clone(LONG_TAGGER).fit(table[:59], y[:59], X_val=table[59:], y_val=y[59:])
+
+
+def test_sequences_that_are_whole_or_go_on_do_not_warn():
+    cv = SequenceKFold(4, sequence_id=0)
+    cross_validate(LONG_TAGGER, *LONG_TASK, cv=cv, return_train_score=True, error_score="raise")
+    table, y = LONG_TASK
+    is_late = np.concatenate([np.arange(len(part)) > 2 for part in PARTS[:30]])
+    tagger = clone(LONG_TAGGER).fit(table[~is_late], y[~is_late])
+    tagger.predict(table[is_late])  # of all sequences the later steps
+    tagger.predict(table[table[:, 0] == 3])  # one that was seen, with more steps

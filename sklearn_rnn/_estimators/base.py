@@ -17,6 +17,7 @@ from .._execution.shards import Data
 from .._input.constraints import COUNT, JOBS, NOT_NEGATIVE
 from .._input.labels import require_y
 from .._input.layouts import LongTable, read_sequences, restored_table
+from .._input.long_tables import lengths_by_id, warn_of_torn
 from .._networks.activations import ACTIVATIONS
 from .._training.deduplication import merge_duplicates
 from .._training.fit import Options, Trained, Validation, fit, fit_batch
@@ -35,7 +36,7 @@ from .model import FittedModel
 from .stepper import Stepper
 
 # What reading X leaves on the estimator that it is read for.
-_READ_ATTRIBUTES = ("n_features_in_", "feature_names_in_", "_fitted_on_table")
+_READ_ATTRIBUTES = ("n_features_in_", "feature_names_in_", "_fitted_on_table", "_lengths_seen")
 
 
 class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
@@ -113,6 +114,7 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         before = self._trained_before() if self.warm_start else None
         reader = self._reader()
         sequences = read_sequences(reader, X, self._table(), reset=True)
+        reader._lengths_seen = lengths_by_id(sequences)
         targets = self._targets.read(
             sequences, y, sample_weight, self._class_weight(), self._classes(before)
         )
@@ -247,6 +249,7 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
             reader, X, self._table(), reset=False, n_features=sequences.n_features
         )
         check_alike(sequences, others)
+        warn_of_torn(others, reader._lengths_seen)
         y, weight = self._targets.read_validation(
             others, y, sample_weight, self._class_weight(), targets
         )

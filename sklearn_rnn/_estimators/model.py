@@ -7,6 +7,7 @@ import numpy as np
 from .._execution.shards import Data, pack, partition_into_shards
 from .._execution.threads import shard_map
 from .._input.layouts import LongTable, WideTable, read_sequences
+from .._input.long_tables import warn_of_torn
 from .._input.sequences import Sequences
 from .._networks.network import Network, infer
 from .._networks.parameters import Parameters
@@ -59,9 +60,11 @@ class FittedModel:
 
     def read(self, X) -> Sequences:
         """Read X, which must have the features that `fit` saw."""
-        return read_sequences(
+        sequences = read_sequences(
             self.reader, X, self.table, reset=False, n_features=self.network.n_features
         )
+        warn_of_torn(sequences, getattr(self.reader, "_lengths_seen", {}))
+        return sequences
 
     @property
     def feature_names(self):

@@ -141,6 +141,35 @@ def warn_of_ids(X):
         )
 
 
+def lengths_by_id(sequences):
+    """Return the number of rows of each sequence of a long table, a dict by id."""
+    if sequences.ids is None:
+        return {}
+    return dict(zip(sequences.ids.tolist(), sequences.lengths.tolist()))
+
+
+def warn_of_torn(sequences, seen):
+    """Warn if a part of the first or the last sequence is in the training set, and no other is.
+
+    So splitters leave a table that cut it into blocks of rows. ``seen`` are the lengths by id of
+    the training set.
+    """
+    if sequences.ids is None or not seen:
+        return
+    ids, lengths = sequences.ids.tolist(), sequences.lengths
+    ends = {0, len(ids) - 1}
+    torn = [i for i in sorted(ends) if seen.get(ids[i], lengths[i]) != lengths[i]]
+    others = [name for i, name in enumerate(ids) if i not in torn]
+    if torn and others and not any(name in seen for name in others):
+        name = ids[torn[0]]
+        warnings.warn(
+            f"Sequence {format_value(name)} has {lengths[torn[0]]} rows in X, and {seen[name]} "
+            "were in the training set. If a splitter of rows has torn it, scores are too good: "
+            "split by SequenceKFold of sklearn_rnn.model_selection.",
+            stacklevel=2,
+        )
+
+
 def check_time(X, sequence_id, sequences):
     """Refuse a pandas table whose index has times that fall within a sequence."""
     time = _times_of_index(getattr(X, "index", None), sequence_id)
