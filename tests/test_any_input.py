@@ -237,8 +237,12 @@ def of_estimator(estimator):
         )
         of_class = {"True", "3", "1.5", "0-D"}
         calls["weight of a class"] = call(lambda w: fit(class_weight={0: w, 1: 1}), w=(1, of_class))
+    defaults = type(estimator)().get_params()
     for name, value in estimator.get_params().items():
-        calls[f"fit of {name}"] = call(fit, **{name: (value, PARAMETERS[name])})
+        taken = PARAMETERS[name]
+        if defaults[name] is None and taken is not ANYTHING:
+            taken = taken | {"None"}
+        calls[f"fit of {name}"] = call(fit, **{name: (value, taken)})
     return {f"{type(estimator).__name__}, {name}": of_name for name, of_name in calls.items()}
 
 
