@@ -1,6 +1,6 @@
 """Accuracy and relative cost on the data that come with the package.
 
-Prints the table of the README: test scores, mean and standard deviation over seeds, each beside a
+Prints a table: test scores, mean and standard deviation over seeds, each beside a
 scikit-learn baseline on the same split, and the time of `fit` as a multiple of the baseline's,
 taken in the same run.
 

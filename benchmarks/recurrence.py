@@ -13,9 +13,9 @@ For each size, precision and kind of lengths, on one thread and on two, these ta
 
 Times are medians over the turns, in milliseconds; ratios are medians of the ratios within a turn,
 with their quartiles. JAX and PyTorch are left out where they are not installed. Then, for each
-number of threads, come the geometric means over precisions and lengths, size by size, which the
-README quotes; how the time grows with the number of sequences and steps; and what ragged sequences
-cost. `--sizes 0 1` and `--turns 3` give a quick look.
+number of threads, come the geometric means over precisions and lengths, size by size; how the time
+grows with the number of sequences and steps; and what ragged sequences cost. `--sizes 0 1` and
+`--turns 3` give a quick look.
 """
 
 import argparse

@@ -27,7 +27,7 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
     .. math::
 
         h_t = f(x_t W_{in} + h_{t-1} W_{rec} + b), \qquad
-        o = \operatorname{softmax}(\operatorname{pool}(h_1, \dots, h_T) W_{out} + c), \qquad
+        o = \operatorname{softmax}(\operatorname{pool}(h_1, \ldots, h_T) W_{out} + c), \qquad
         h_0 = 0.
 
     Of few sequences only the output layer is fitted, in closed form, on the states of many units as

@@ -19,7 +19,7 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
     .. math::
 
         h_t = f(x_t W_{in} + h_{t-1} W_{rec} + b), \qquad
-        z = \operatorname{pool}(h_1, \dots, h_T) W_{out} + c, \qquad h_0 = 0.
+        z = \operatorname{pool}(h_1, \ldots, h_T) W_{out} + c, \qquad h_0 = 0.
 
     Of few sequences only the output layer is fitted, in closed form, on the states of many units as
     they are drawn, a reservoir [1]_ [2]_. With many sequences, or where `hidden_layer_sizes` is

@@ -39,8 +39,8 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
 
     .. math::
 
-        p(y \mid x) \propto \exp\Big( s_{y_1} + e_{y_T} + \sum_{t > 1} A_{y_{t-1}, y_t}
-            + \sum_t (h_t W_{out} + x_t W_{dir} + c)_{y_t} \Big).
+        p(y \mid x) \propto \exp\Bigl( s_{y_1} + e_{y_T} + \sum_{t > 1} A_{y_{t-1}, y_t}
+            + \sum_t (h_t W_{out} + x_t W_{dir} + c)_{y_t} \Bigr).
 
     So what comes later can revise what came before. Likelihood, marginals, the most probable
     sequence and samples are exact, by forward and backward recursions (Rabiner 1989 [9]_) in time

@@ -84,8 +84,9 @@ def test_built_with_all_it_should_have_and_no_more(kind, tmp_path):
         assert {name.split("/")[-1] for name in rest} == of_wheel
     else:
         tops = {name.split("/")[0] for name in rest}
-        files = {"CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "pyproject.toml"}
-        assert tops == files | {"PKG-INFO", ".gitignore", "tests", "examples", "benchmarks"}
+        files = {"CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE", "README.md"}
+        files |= {"pyproject.toml", "PKG-INFO", ".gitignore"}
+        assert tops == files | {"tests", "examples", "benchmarks", "doc"}
 
 
 def contents(archive):
