@@ -2,6 +2,7 @@
 
 import inspect
 import warnings
+from contextlib import ExitStack
 from datetime import date
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -78,11 +79,16 @@ intersphinx_mapping = {
 }
 
 
-# The gallery.
+# The gallery. While an example runs, a warning is an error.
+
+warnings_of_example = ExitStack()
 
 
-def turn_warnings_into_errors(gallery_conf, fname):
-    warnings.simplefilter("error")
+def watch_warnings(gallery_conf, fname, when):
+    if when == "before":
+        warnings_of_example.enter_context(warnings.catch_warnings(action="error"))
+    else:
+        warnings_of_example.close()
 
 
 sphinx_gallery_conf = {
@@ -96,7 +102,8 @@ sphinx_gallery_conf = {
     "nested_sections": False,
     "plot_gallery": True,
     "remove_config_comments": True,
-    "reset_modules": ("matplotlib", turn_warnings_into_errors),
+    "reset_modules": ("matplotlib", watch_warnings),
+    "reset_modules_order": "both",
     "show_memory": False,
     "show_signature": False,
     "within_subsection_order": "ExampleTitleSortKey",

@@ -41,7 +41,7 @@ def draw(x, probabilities, truth, classes):
 def main():
     X, y = make_conversations(150, subset="train", random_state=0)
     X_test, y_test = make_conversations(100, subset="test", random_state=1)
-    tagger = SequenceTagger(bidirectional=True, random_state=0).fit(X, y)
+    tagger = SequenceTagger(output="crf", random_state=0).fit(X, y)
     probabilities = tagger.predict_proba(X_test[:1])[0]
     fig = draw(X_test[0], probabilities, y_test[0], tagger.classes_)
     fig.savefig(

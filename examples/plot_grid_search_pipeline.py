@@ -42,10 +42,13 @@ X_train, X_test, y_train, y_test = train_test_split(
 pipeline = Pipeline(
     [
         ("impute", SimpleImputer(keep_empty_features=True)),
-        ("rnn", SequenceClassifier(features_per_step=8, random_state=0)),
+        ("rnn", SequenceClassifier(32, features_per_step=8, random_state=0)),
     ]
 )
-grid = {"rnn__hidden_layer_sizes": [8, 16, 32], "rnn__alpha": [0.1, 1, 10]}
+grid = {
+    "rnn__pooling": ["last", "mean", ("last", "mean", "max")],
+    "rnn__alpha": [0.01, 0.1, 1, 10],
+}
 search = GridSearchCV(pipeline, grid, cv=3).fit(X_train, y_train)
 
 print(f"Best parameters: {search.best_params_}")
@@ -61,8 +64,8 @@ print(f"Held-out accuracy: {search.score(X_test, y_test):.3f}")
 results = search.cv_results_
 fig, ax = plt.subplots(figsize=(6, 4), layout="constrained")
 colors, shifts = ["#9ecae1", "#4292c6", "#084594"], [0.93, 1, 1.07]
-for n_units, color, shift in zip(grid["rnn__hidden_layer_sizes"], colors, shifts):
-    chosen = results["param_rnn__hidden_layer_sizes"] == n_units
+for pooling, color, shift in zip(grid["rnn__pooling"], colors, shifts):
+    chosen = [params["rnn__pooling"] == pooling for params in results["params"]]
     ax.errorbar(
         results["param_rnn__alpha"][chosen].astype(float) * shift,
         results["mean_test_score"][chosen],
@@ -70,9 +73,9 @@ for n_units, color, shift in zip(grid["rnn__hidden_layer_sizes"], colors, shifts
         color=color,
         marker="o",
         capsize=3,
-        label=f"{n_units} hidden units",
+        label=pooling if isinstance(pooling, str) else ", ".join(pooling),
     )
 ax.set(xscale="log", xlabel="alpha", ylabel="Cross-validation accuracy")
 ax.set_xticks(grid["rnn__alpha"], labels=grid["rnn__alpha"])
-ax.legend(frameon=False)
+ax.legend(title="pooling", frameon=False)
 plt.show()

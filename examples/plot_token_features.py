@@ -84,13 +84,15 @@ X_train, y_train, X_test, y_test = X[:200], y[:200], X[200:], y[200:]
 #
 # The network reads from left to right, so its memory holds the words before.
 # :class:`~sklearn_rnn.preprocessing.ContextWindow` with ``after=1`` shows it the next word as well.
+# With ``output="crf"`` the labels of a sentence are decided together, so that later ones may revise
+# earlier ones.
 
 pipeline = make_pipeline(
     PerStepTransformer(DictVectorizer()),
     ContextWindow(before=0, after=0),
-    SequenceTagger(16, random_state=0),
+    SequenceTagger(16, alpha=0.01, random_state=0),
 )
-grid = {"contextwindow__after": [0, 1], "sequencetagger__alpha": [0.01, 0.1, 1]}
+grid = {"contextwindow__after": [0, 1], "sequencetagger__output": ["softmax", "crf"]}
 search = GridSearchCV(pipeline, grid, scoring=sequence_scorer("f1_macro"), cv=3)
 search.fit(X_train, y_train)
 print(f"Best parameters: {search.best_params_}")
@@ -106,16 +108,18 @@ print(f"F1 of their chunks: {span_f1_score(y_test, search.predict(X_test)):.3f}"
 
 results = search.cv_results_
 fig, ax = plt.subplots(figsize=(6, 4), layout="constrained")
-for after, name in enumerate(["this word", "this word and the next"]):
-    chosen = results["param_contextwindow__after"] == after
+for shift, output in zip((-0.05, 0.05), grid["sequencetagger__output"]):
+    chosen = results["param_sequencetagger__output"] == output
     ax.errorbar(
-        grid["sequencetagger__alpha"],
+        np.arange(2) + shift,
         results["mean_test_score"][chosen],
         results["std_test_score"][chosen],
         marker="o",
+        linestyle="none",
         capsize=3,
-        label=name,
+        label=output,
     )
-ax.set(xscale="log", xlabel="alpha", ylabel="Cross-validated F1 over all steps")
-ax.legend(frameon=False)
+ax.set(xlim=(-0.5, 1.5), ylabel="Cross-validated F1 over all steps")
+ax.set_xticks([0, 1], labels=["this word", "this word and the next"])
+ax.legend(title="output", frameon=False, loc="upper left")
 plt.show()
