@@ -31,6 +31,9 @@ exclude_patterns = ["_build", "gallery/*.ipynb", "gallery/*.md5", "gallery/*.py"
 templates_path = ["_templates"]
 suppress_warnings = ["config.cache"]  # of the function in `sphinx_gallery_conf`
 
+smartquotes = False  # "tanh" is to be copied
+toc_object_entries_show_parents = "hide"
+
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3
 
@@ -125,7 +128,7 @@ def visit_math(translator, node):
 
 
 def visit_math_block(translator, node):
-    translator.body.append(f'<div class="math">{mathml(node.astext(), as_block=True)}</div>')
+    translator.body.append(f'<div class="equation">{mathml(node.astext(), as_block=True)}</div>')
     raise nodes.SkipNode
 
 
