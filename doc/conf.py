@@ -1,10 +1,9 @@
-"""Configuration of Sphinx: `python -m sphinx -W --keep-going -b html doc doc/_build/html`."""
+"""Configuration of Sphinx: `python -m sphinx -W --keep-going -b html doc doc/_build`."""
 
 import inspect
 import warnings
 from contextlib import ExitStack
 from datetime import date
-from urllib.error import URLError
 from urllib.request import urlopen
 
 from docutils import nodes
@@ -73,7 +72,7 @@ def is_reachable(site):
     try:
         with urlopen(f"{site}objects.inv", timeout=5):
             return True
-    except (URLError, TimeoutError):
+    except OSError:
         return False
 
 
@@ -113,7 +112,7 @@ sphinx_gallery_conf = {
 }
 
 
-# Equations as MathML, which browsers draw by themselves: pages need no script and no network.
+# Equations as MathML, which browsers draw by themselves: readers need no script and no network.
 
 
 def mathml(latex, as_block):
