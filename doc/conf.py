@@ -70,7 +70,7 @@ INVENTORIES = {
 
 def is_reachable(site):
     try:
-        with urlopen(f"{site}objects.inv", timeout=5):
+        with urlopen(f"{site}objects.inv", timeout=3):
             return True
     except OSError:
         return False

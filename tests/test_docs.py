@@ -104,6 +104,16 @@ def test_code_of_other_libraries_runs_on_the_same_data(code):
     exec(code, names)
 
 
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_relative_links_lead_to_files(name):
+    links = re.findall(r"\]\(([^)#:]+)\)", (ROOT / name).read_text("utf-8"))
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_the_readme_is_short():
+    assert len(PAGES[0].read_text("utf-8").split()) < 700
+
+
 def public_names():
     """Every public name, with the module that it is imported from."""
     modules = [module.name for module in pkgutil.iter_modules(sklearn_rnn.__path__)]
