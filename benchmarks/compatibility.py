@@ -493,7 +493,7 @@ def table(cases):
     """The Markdown table and its notes, as lines."""
     notes = []
 
-    def cell(tool, case):
+    def answer_of(tool, case):
         exempt = exemption(tool, case)
         if exempt is None:
             return "yes"
@@ -502,9 +502,18 @@ def table(cases):
         answer = "yes" if exempt.instead else exempt.answer
         return f"{answer} [{notes.index(exempt.reason) + 1}]"
 
-    columns = [f"`{name}`, {layout}" for name, layout in cases]
-    lines = [_row(["", *columns]), _row(["---"] * (1 + len(columns)))]
-    lines += [_row([tool, *(cell(tool, case) for case in cases.values())]) for tool in TOOLS]
+    def cell(tool, name):
+        layouts = {}  # of each answer
+        for (of, layout), case in cases.items():
+            if of == name:
+                layouts.setdefault(answer_of(tool, case), []).append(layout)
+        if len(layouts) == 1:
+            return next(iter(layouts))
+        return "; ".join(f"{', '.join(those)}: {answer}" for answer, those in layouts.items())
+
+    names = list(dict.fromkeys(name for name, _ in cases))
+    lines = [_row(["", *(f"`{name}`" for name in names)]), _row(["---"] * (1 + len(names)))]
+    lines += [_row([tool, *(cell(tool, name) for name in names)]) for tool in TOOLS]
     return [*lines, "", *(f"{i}. {note}" for i, note in enumerate(notes, 1))]
 
 
