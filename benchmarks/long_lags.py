@@ -30,7 +30,19 @@ TASKS = {
     "multiplication": (make_multiplication, SequenceRegressor(max_iter=EPOCHS)),
     "temporal order, 4 classes": (make_temporal_order, SequenceClassifier(max_iter=EPOCHS)),
     "temporal order, 8 classes": (make_temporal_order_3, SequenceClassifier(max_iter=EPOCHS)),
-    "adding, last state": (make_adding, SequenceRegressor(pooling="last", max_iter=EPOCHS)),
+}
+LAST = {
+    "": {},
+    ", GRU": {"cell": "gru"},
+    ", LSTM": {"cell": "lstm"},
+    ", diagonal": {"cell": "diagonal", "activation": "relu"},
+}
+TASKS |= {
+    f"adding, last state{name}": (
+        make_adding,
+        SequenceRegressor(pooling="last", max_iter=EPOCHS, **parameters),
+    )
+    for name, parameters in LAST.items()
 }
 
 

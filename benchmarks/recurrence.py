@@ -38,6 +38,7 @@ from threadpoolctl import threadpool_info
 from sklearn_rnn import SequenceTagger
 from sklearn_rnn._execution.shards import Data
 from sklearn_rnn._execution.threads import shard_map
+from sklearn_rnn._networks.hidden_feedback import CELLS
 from sklearn_rnn._networks.parameters import ravel
 from sklearn_rnn._training.objective import Objective
 from sklearn_rnn._training.penalty import Penalty
@@ -75,6 +76,7 @@ SIZES = [
     Size(1000, 100, 16, 64, 10),
     Size(256, 200, 32, 128, 10),
     Size(1000, 50, 32, 256, 10),
+    Size(1, 10_000, 2, 16, 2),
 ]
 DTYPES = ["float64", "float32"]
 KINDS = ["equal", "ragged"]
@@ -82,7 +84,7 @@ OPERATIONS = ["loss and gradient", "predict_proba", "Gauss-Newton product"]
 
 
 class Problem:
-    """Random sequences with random labels, and a network of which all contenders take the weights.
+    """Random sequences with random labels, and a network, of which JAX takes the weights.
 
     Attributes
     ----------
@@ -91,7 +93,7 @@ class Problem:
         Fitted for one iteration, for its weights.
     """
 
-    def __init__(self, size, dtype, lengths):
+    def __init__(self, size, dtype, lengths, cell):
         rng = np.random.default_rng(0)
         self.size, self.dtype, self.lengths = size, dtype, lengths
         self.X = [rng.standard_normal((t, size.D)).astype(dtype) for t in lengths]
@@ -99,7 +101,9 @@ class Problem:
         few = max(4, -(-4 * size.K // size.T))
         labels = [np.arange(size.T) % size.K] * few
         X = rng.standard_normal((few, size.T, size.D)).astype(dtype)
-        self.model = SequenceTagger(size.H, tol=0, random_state=0, max_iter=1).fit(X, labels)
+        self.model = SequenceTagger(
+            size.H, cell=cell, tol=0, truncated_bptt_steps=None, random_state=0, max_iter=1
+        ).fit(X, labels)
 
     def padded(self):
         """X (T, S, D), y (T, S) and a mask (T, S), longest sequences first."""
@@ -139,12 +143,13 @@ class Ours:
 
 
 class Torch:
-    """`nn.RNN`, packed where lengths differ."""
+    """The module of the same cell, packed where lengths differ; `nn.RNN` beside "diagonal"."""
 
     def __init__(self, problem, n_threads, stack):
         torch.set_num_threads(n_threads)
         size, dtype = problem.size, getattr(torch, problem.dtype)
-        self.rnn = torch.nn.RNN(size.D, size.H).to(dtype)
+        kinds = {"gru": torch.nn.GRU, "lstm": torch.nn.LSTM}
+        self.rnn = kinds.get(problem.model.cell, torch.nn.RNN)(size.D, size.H).to(dtype)
         self.readout = torch.nn.Linear(size.H, size.K).to(dtype)
         self.is_ragged = len(set(problem.lengths)) > 1
         self.sequences = [torch.from_numpy(x) for x in problem.X]
@@ -299,8 +304,9 @@ def lengths_of(size, kind):
 def compare(problem, n_threads, turns):
     """Seconds (turns,) by operation and contender; with two threads also of ours on one."""
     seconds = defaultdict(dict)
+    names = CONTENDERS if problem.model.cell == "elman" else CONTENDERS.keys() & {"ours", "PyTorch"}
     with ExitStack() as stack:
-        contenders = {name: make(problem, n_threads, stack) for name, make in CONTENDERS.items()}
+        contenders = {name: CONTENDERS[name](problem, n_threads, stack) for name in names}
         if n_threads > 1:
             contenders["one thread"] = Ours(problem, 1, stack)
         operations = {name: each.operations() for name, each in contenders.items()}
@@ -325,7 +331,7 @@ def comparison(arguments):
     n_threads = arguments.threads
     rows, ratios = defaultdict(list), defaultdict(list)
     for i, dtype, kind in product(arguments.sizes, DTYPES, KINDS):
-        problem = Problem(SIZES[i], dtype, lengths_of(SIZES[i], kind))
+        problem = Problem(SIZES[i], dtype, lengths_of(SIZES[i], kind), arguments.cell)
         for operation, seconds in compare(problem, n_threads, arguments.turns).items():
             cells = [f"{SIZES[i]}", dtype, kind, f"{1e3 * np.median(seconds['ours']):.3g}"]
             for other in OTHERS:
@@ -381,13 +387,9 @@ def growth(arguments):
             "equal": np.full(round(ragged.sum() / mean), mean),
         }
         with ExitStack() as stack:
-            seconds = take_turns(
-                [
-                    Ours(Problem(size, "float32", each), arguments.threads, stack).operations()[0]
-                    for each in lengths.values()
-                ],
-                arguments.turns,
-            )
+            problems = [Problem(size, "float32", each, arguments.cell) for each in lengths.values()]
+            ours = [Ours(problem, arguments.threads, stack) for problem in problems]
+            seconds = take_turns([each.operations()[0] for each in ours], arguments.turns)
         seconds = dict(zip(lengths, seconds.T))
         cells = [ratio(seconds, "2 S", "once"), ratio(seconds, "2 T", "once")]
         cells.append(ratio(seconds, "ragged", "equal"))
@@ -426,7 +428,8 @@ def describe_blas():
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sizes", nargs="+", type=int, default=range(len(SIZES)))
+    parser.add_argument("--sizes", nargs="+", type=int, default=range(6))
+    parser.add_argument("--cell", choices=sorted(CELLS), default="elman")
     parser.add_argument("--turns", type=int, default=7)
     parser.add_argument("--threads", type=int, help="only this many, in this process")
     return parser.parse_args()

@@ -31,12 +31,12 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
         h_0 = 0.
 
     Of few sequences only the output layer is fitted, in closed form, on the states of many units as
-    they are drawn, a reservoir [1]_ [2]_. With many sequences, or where `hidden_layer_sizes` is
-    given, all weights are trained by Adam [3]_ or L-BFGS, without a learning rate to choose, to the
-    least mean cross-entropy plus an L2 penalty, which pulls the hidden weights back to the start
-    [4]_. That is a reservoir, too, whose output layer L-BFGS fits first; with sparse features it is
-    near zero, where features are learnt rather than drawn [5]_. Dense features are standardised
-    within, so they need not be scaled.
+    they are drawn, a reservoir [1]_ [2]_. With many sequences, or where `hidden_layer_sizes` or a
+    `cell` is chosen, all weights are trained by Adam [3]_ or L-BFGS, without a learning rate, to
+    the least mean cross-entropy plus an L2 penalty, which pulls the hidden weights back to the
+    start [4]_. That is a reservoir, too, whose output layer L-BFGS fits first; with sparse features
+    it is near zero, where features are learnt rather than drawn [5]_. Dense features are
+    standardised within, so they need not be scaled.
 
     Parameters
     ----------
@@ -45,7 +45,14 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
         "ridge" three blocks of 200 units side by side (of 100 for more than 50,000 steps in all).
         If given, with solver="ridge", the units of each block; with "auto" all weights are trained.
     activation : {"tanh", "logistic", "relu", "identity"}, default="tanh"
-        What f is. tanh and logistic are bounded, so that long sequences cannot overflow.
+        What f is. tanh and logistic are bounded, so that long sequences cannot overflow. With
+        cell="diagonal" it acts on the inputs, before the recurrence. "gru" and "lstm" have tanh.
+    cell : {"elman", "gru", "lstm", "diagonal"}, default="elman"
+        What the hidden units are; their equations are in the user guide. "elman" are those above.
+        "gru" (Cho et al. 2014) and "lstm" (Hochreiter & Schmidhuber 1997) have gates that learn
+        what to keep. A "diagonal" unit sees no other unit and forgets at a learnt rate, h_t =
+        exp(-exp(nu)) h_{t-1} + ... (Orvieto et al. 2023): it remembers longest, and reads long
+        sequences fastest.
     bidirectional : bool, default=False
         Whether each layer has as many units again that read the sequence from its end.
     pooling : str or tuple of str, default=None
@@ -62,9 +69,9 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
         it, a row of a 2-D X is a sequence.
     solver : {"auto", "lbfgs", "adam", "trust-ncg", "ridge"}, default="auto"
         Method of :func:`scipy.optimize.minimize`, or "ridge". "auto" is "ridge" below 2,000
-        distinct sequences, and "adam" from there on. Where hidden_layer_sizes, early_stopping or
-        `partial_fit` ask for weights that are trained, it is "lbfgs" below 2,000 (with sparse X and
-        100,000 weights below 100).
+        distinct sequences, and "adam" from there on. Where hidden_layer_sizes, cell, early_stopping
+        or `partial_fit` ask for weights that are trained, it is "lbfgs" below 2,000 (with sparse X
+        and 100,000 weights below 100).
 
         - "lbfgs" is a quasi-Newton method, which looks at all sequences for every step.
         - "adam" (Kingma & Ba 2015) goes through minibatches of 16 whole sequences. There is no
@@ -81,10 +88,10 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
           time that grows with the cube of the number of sequences.
     alpha : float, default=None
         L2 penalty of the weights (not the biases), divided by the sum of the sample weights. It
-        pulls the output layer to zero and, 30 times as strongly, the hidden weights to where
-        training starts (Li et al. 2018); the input weights of sparse features no more strongly than
-        the output layer. None is 0.1; with "ridge" it is chosen from 1e-4 to 100 by leave-one-out,
-        for pooled states that are scaled to a mean squared norm of one.
+        pulls the output layer to zero and, 30 times as strongly (Elman units), the hidden weights
+        to where training starts (Li et al. 2018); the input weights of sparse features no more
+        strongly than the output layer. None is 0.1; with "ridge" it is chosen from 1e-4 to 100 by
+        leave-one-out, for pooled states that are scaled to a mean squared norm of one.
     max_iter : int, default=None
         Iterations of the solver at most, each of which sees all sequences about once ("trust-ncg":
         several times). None is 1,000, and for "adam" as many epochs as make about 64,000 sequences,
@@ -122,11 +129,17 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
         Class labels, sorted.
     input_weights_ : list of ndarray of shape (D, H)
         W_in of each layer; with two directions (D, 2 H), those of the units that read back last.
+        A "gru" has 3 H instead of H columns, for its gates r, z and n side by side, an "lstm" 4 H,
+        for i, f, g and o; so have the next two.
     recurrent_weights_ : list of ndarray of shape (H, H)
         W_rec of each layer; with two directions (2, H, H). With "ridge" of each block, (3, H, H),
         of two directions (6, H, H); the other weights have the blocks side by side.
     hidden_biases_ : list of ndarray of shape (H,)
         b of each layer; with two directions (2 H,).
+    recurrent_biases_ : list of ndarray of shape (H,)
+        d of each layer, with cell="gru": what its gate r multiplies with the last state.
+    log_decay_rates_ : list of ndarray of shape (H,)
+        nu of each layer, with cell="diagonal": a unit forgets in about exp(-nu) steps.
     output_weights_ : ndarray of shape (H * number of pools, K)
         W_out.
     output_biases_ : ndarray of shape (K,)
@@ -193,6 +206,7 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
         hidden_layer_sizes=None,
         activation="tanh",
         *,
+        cell="elman",
         bidirectional=False,
         pooling=None,
         features_per_step=1,
@@ -213,6 +227,7 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
+        self.cell = cell
         self.bidirectional = bidirectional
         self.pooling = pooling
         self.features_per_step = features_per_step

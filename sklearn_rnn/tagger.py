@@ -4,13 +4,14 @@ from functools import partial
 
 from ._compat import StrOptions, validate_params
 from ._estimators.base import RecurrentEstimator, read_fitted
+from ._estimators.cells import CELL_CONSTRAINTS, cell_structure
 from ._estimators.model import binary_margin
 from ._estimators.tagging import TaggerMixin, draw_labels, sum_log_proba
 from ._input.constraints import COUNT, layer_sizes
 from ._input.weights import check_equal_in_sequences
 from ._networks.crf import CRF, DECODINGS
 from ._networks.direct import StepDirect
-from ._networks.hidden_feedback import elman_network
+from ._networks.hidden_feedback import recurrent_network
 from ._networks.network import IGNORE_OVERFLOW, infer_log, infer_logits
 from ._networks.outputs import Softmax
 
@@ -51,7 +52,14 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
     hidden_layer_sizes : int or tuple of int, default=(32,)
         Hidden units of each layer; a tuple stacks layers.
     activation : {"tanh", "logistic", "relu", "identity"}, default="tanh"
-        What f is. tanh and logistic are bounded, so that long sequences cannot overflow.
+        What f is. tanh and logistic are bounded, so that long sequences cannot overflow. With
+        cell="diagonal" it acts on the inputs, before the recurrence. "gru" and "lstm" have tanh.
+    cell : {"elman", "gru", "lstm", "diagonal"}, default="elman"
+        What the hidden units are; their equations are in the user guide. "elman" are those above.
+        "gru" (Cho et al. 2014) and "lstm" (Hochreiter & Schmidhuber 1997) have gates that learn
+        what to keep. A "diagonal" unit sees no other unit and forgets at a learnt rate, h_t =
+        exp(-exp(nu)) h_{t-1} + ... (Orvieto et al. 2023): it remembers longest, and reads long
+        sequences fastest.
     bidirectional : bool, default=False
         Whether each layer has as many units again that read the sequence from its end [2]_.
     output : {"softmax", "crf"}, default="softmax"
@@ -71,8 +79,8 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
         Truncated backpropagation through time [7]_: in training, sequences that are half as long
         again are cut into pieces of about so many steps, each of which runs through the 25 steps
         before it first (with two directions, also those after it), without their targets. "auto" is
-        200. None keeps sequences whole, which lets gradients reach back further, and takes longer.
-        Predictions always read whole sequences.
+        200, with cell="diagonal" None. None keeps sequences whole, which lets gradients reach back
+        further, and takes longer. Predictions always read whole sequences.
     solver : {"auto", "lbfgs", "adam", "trust-ncg"}, default="auto"
         Method of :func:`scipy.optimize.minimize`. "auto" is "adam" from 2,000 distinct sequences
         on (pieces of long ones count), with sparse X and 100,000 weights from 100 on, else "lbfgs".
@@ -87,9 +95,9 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
         L2 penalty of the weights (not the biases), divided by the number of observations. A
         sequence counts as one observation, and a long one as T / 75, as the labels of neighbouring
         steps are alike; sample weights count as repetitions. The output weights and the direct term
-        are shrunk towards zero, the hidden weights (100 times as strongly) towards their initial
-        values (Li et al. 2018 [5]_); the input weights of sparse features no more strongly than the
-        output weights. Where much of the past has to be remembered, try less.
+        are shrunk towards zero, the hidden weights (of Elman units 100 times as strongly) towards
+        their initial values (Li et al. 2018 [5]_); the input weights of sparse features no more
+        strongly than the output weights. Where much of the past has to be remembered, try less.
     max_iter : int, default=None
         Iterations of the solver at most, each of which sees all sequences about once ("trust-ncg":
         several times). None is 1,000, and for "adam" as many epochs as make about 64,000 sequences,
@@ -127,10 +135,16 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
         Class labels, sorted.
     input_weights_ : list of ndarray of shape (D, H)
         W_in of each layer; with two directions (D, 2 H), those of the units that read back last.
+        A "gru" has 3 H instead of H columns, for its gates r, z and n side by side, an "lstm" 4 H,
+        for i, f, g and o; so have the next two.
     recurrent_weights_ : list of ndarray of shape (H, H)
         W_rec of each layer; with two directions (2, H, H).
     hidden_biases_ : list of ndarray of shape (H,)
         b of each layer; with two directions (2 H,).
+    recurrent_biases_ : list of ndarray of shape (H,)
+        d of each layer, with cell="gru": what its gate r multiplies with the last state.
+    log_decay_rates_ : list of ndarray of shape (H,)
+        nu of each layer, with cell="diagonal": a unit forgets in about exp(-nu) steps.
     output_weights_ : ndarray of shape (H, K)
         W_out.
     output_biases_ : ndarray of shape (K,)
@@ -195,7 +209,7 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
     _parameter_constraints = {
         **RecurrentEstimator._parameter_constraints,
         **TaggerMixin._parameter_constraints,
-        "bidirectional": ["boolean"],
+        **CELL_CONSTRAINTS,
         "truncated_bptt_steps": [StrOptions({"auto"}), COUNT, None],
         "output": [StrOptions({"softmax", "crf"})],
         "decoding": [StrOptions(set(DECODINGS))],
@@ -206,6 +220,7 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
         hidden_layer_sizes=(32,),
         activation="tanh",
         *,
+        cell="elman",
         bidirectional=False,
         output="softmax",
         decoding="marginal",
@@ -227,6 +242,7 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
+        self.cell = cell
         self.bidirectional = bidirectional
         self.output = output
         self.decoding = decoding
@@ -251,14 +267,13 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
     def _structure(self):
         return {
             "hidden_layer_sizes": layer_sizes(self.hidden_layer_sizes),
-            "activation": self.activation,
-            "bidirectional": bool(self.bidirectional),
+            **cell_structure(self),
             "direct": None,  # the data decide
             "output": self.output,
         }
 
     def _build_network(self, structure, n_features, n_outputs):
-        return elman_network(
+        return recurrent_network(
             n_features,
             structure["hidden_layer_sizes"],
             n_outputs,
@@ -266,6 +281,7 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
             structure["activation"],
             n_directions=1 + structure["bidirectional"],
             direct=StepDirect(n_features, n_outputs) if structure["direct"] else None,
+            cell=structure["cell"],
         )
 
     def _check_weight(self, sequences, weight):

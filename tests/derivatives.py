@@ -7,15 +7,12 @@ cancel. It requires that g is analytic; `central_difference` does not.
 from functools import partial
 
 import numpy as np
-from gru import GRULayer
 from numpy.testing import assert_allclose
 from scipy import sparse
 
 from sklearn_rnn._execution.shards import Data, pack, partition_into_shards
-from sklearn_rnn._networks.activations import ACTIVATIONS
 from sklearn_rnn._networks.direct import PositionDirect, StepDirect
-from sklearn_rnn._networks.hidden_feedback import HiddenFeedback, elman_network
-from sklearn_rnn._networks.layers import ElmanLayer
+from sklearn_rnn._networks.hidden_feedback import recurrent_network
 from sklearn_rnn._networks.output_feedback import FreeRunning, TeacherForced
 from sklearn_rnn._networks.outputs import Softmax, Squares
 from sklearn_rnn._networks.parameters import ravel, size, views
@@ -37,24 +34,27 @@ D, H, K = 4, 2, 3
 
 
 def hidden_feedback(
-    activation="tanh", depth=1, n_directions=1, pooling=(), output="softmax", direct=False
+    activation="tanh",
+    depth=1,
+    n_directions=1,
+    pooling=(),
+    output="softmax",
+    direct=False,
+    cell="elman",
 ):
-    """Patterns 1 and 2 with Elman layers."""
-    sizes = [H] * depth
+    """Patterns 1 and 2."""
     direct = (PositionDirect(4, D, K) if pooling else StepDirect(D, K)) if direct else None
-    return elman_network(D, sizes, K, OUTPUTS[output], activation, pooling, n_directions, direct)
-
-
-def gated(layers, pooling=(), output="softmax"):
-    """Patterns 1 and 2 with a stack of layers, "gru" or "elman"."""
-    n_inputs, stack = D, []
-    for name in layers:
-        if name == "gru":
-            stack.append(GRULayer(n_inputs, H))
-        else:
-            stack.append(ElmanLayer(n_inputs, H, ACTIVATIONS["tanh"]))
-        n_inputs = H
-    return HiddenFeedback(stack, K, OUTPUTS[output], pooling)
+    return recurrent_network(
+        D,
+        [H] * depth,
+        K,
+        OUTPUTS[output],
+        activation,
+        pooling,
+        n_directions,
+        direct,
+        cell=cell,
+    )
 
 
 def output_feedback(kind, activation="tanh", depth=1):
@@ -66,7 +66,9 @@ def output_feedback(kind, activation="tanh", depth=1):
 NETWORKS = {
     "tagger": partial(hidden_feedback, depth=2),
     "classifier": partial(hidden_feedback, n_directions=2, pooling=("last", "mean", "max")),
-    "gated": partial(gated, ["gru", "elman"], ("last", "mean")),
+    "gru": partial(hidden_feedback, cell="gru", depth=2, pooling=("last", "mean")),
+    "lstm": partial(hidden_feedback, cell="lstm", n_directions=2),
+    "diagonal": partial(hidden_feedback, cell="diagonal"),
     "teacher": partial(output_feedback, "teacher", depth=2),
     "free": partial(output_feedback, "free"),
 }

@@ -60,14 +60,19 @@ TASKS = {
     "regressor, 2 targets": (SequenceRegressor(**QUICK), two_sums, 0.8),
     "regressor of steps": (PerStepRegressor(**QUICK), sum_so_far, 0.8),
     "tagger": (SequenceTagger(**QUICK), sign_so_far, 0.9),
+    "tagger, LSTM": (SequenceTagger(cell="lstm", **QUICK), sign_so_far, 0.9),
+    "classifier, diagonal": (SequenceClassifier(cell="diagonal", **QUICK), sign_of_sum, 0.8),
+    "regressor, GRU": (SequenceRegressor(cell="gru", **QUICK), weighted_sum, 0.8),
     "teacher forcing": (OutputFeedbackTagger(**QUICK), previous_sign, 0.8),
     "free running": (OutputFeedbackTagger(teacher_forcing=False, **QUICK), previous_sign, 0.8),
 }
+ACTIVATED = [name for name in TASKS if not name.endswith(("LSTM", "GRU"))]
 LABELLED = [name for name in TASKS if not name.startswith("regressor")]
 # Adam runs through all its epochs, which are hundreds for so few sequences.
 SOLVERS = {"lbfgs": {"solver": "lbfgs"}, "adam": {"solver": "adam", "max_iter": 6}}
 of_each_solver = pytest.mark.parametrize("solver", SOLVERS.values(), ids=SOLVERS)
 of_each_task = pytest.mark.parametrize("name", TASKS)
+of_each_activated_task = pytest.mark.parametrize("name", ACTIVATED)
 of_each_labelled_task = pytest.mark.parametrize("name", LABELLED)
 
 

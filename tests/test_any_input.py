@@ -173,7 +173,8 @@ PARAMETERS = {
         ["hidden_layer_sizes", "features_per_step", "n_iter_no_change", "n_init"], COUNT
     ),
     **dict.fromkeys(
-        ["activation", "decoding", "output", "pooling", "solver", "validation_fraction"], NOTHING
+        ["activation", "cell", "decoding", "output", "pooling", "solver", "validation_fraction"],
+        NOTHING,
     ),
     **dict.fromkeys(["bidirectional", "teacher_forcing", "warm_start"], FLAG),
     **dict.fromkeys(["alpha", "tol"], REAL),

@@ -27,7 +27,7 @@ from sklearn.base import clone
 from sklearn_rnn import SequenceTagger
 from sklearn_rnn._networks.crf import CRF
 from sklearn_rnn._networks.direct import StepDirect
-from sklearn_rnn._networks.hidden_feedback import elman_network
+from sklearn_rnn._networks.hidden_feedback import recurrent_network
 from sklearn_rnn._networks.packing import Packing
 from sklearn_rnn._networks.parameters import ravel, size, views
 from sklearn_rnn._training.objective import Objective
@@ -213,7 +213,7 @@ def test_whole_network(n_directions, direct):
     """The objective's gradient, and its Gauss-Newton matrix J' H J for the scores' Jacobian J."""
     rng = np.random.default_rng(0)
     direct = StepDirect(D, K) if direct else None
-    network = elman_network(D, [H], K, CRF(K), "tanh", (), n_directions, direct)
+    network = recurrent_network(D, [H], K, CRF(K), "tanh", (), n_directions, direct)
     lengths = np.array([4, 2, 1])
     X, y = rng.standard_normal((7, D)), rng.integers(K, size=7)
     weight = np.repeat([1.0, 2.0, 0.5], lengths)

@@ -73,9 +73,10 @@ def test_shared_parameters_have_one_text():
     consistency(
         [resolve(name) for name in ESTIMATORS],
         include_params=True,
-        # what the feedback gets, a reference, penalties of other units, "ridge", and wide tables
+        # what the feedback gets, cells, a reference, other penalties, "ridge", and wide tables
         exclude_params=[
             "hidden_layer_sizes",
+            "activation",
             "bidirectional",
             "alpha",
             "tol",
@@ -99,18 +100,21 @@ def test_shared_parameters_have_one_text():
 def test_attributes_are_those_of_a_fitted_estimator(name):
     pd = pytest.importorskip("pandas")
     table = pd.DataFrame(np.random.default_rng(0).normal(size=(8, 3)), columns=list("abc"))
-    # the output with the most attributes
-    most = {
-        "SequenceTagger": {"output": "crf"},
-        "SequenceClassifier": {"solver": "ridge"},
-        "SequenceRegressor": {"solver": "ridge"},
+    # outputs and cells with attributes of their own
+    cells = [{"cell": cell} for cell in ("elman", "gru", "diagonal")]
+    variants = {
+        "SequenceTagger": [{"output": "crf"}, *cells],
+        "PerStepRegressor": cells,
+        "SequenceClassifier": [{"solver": "ridge"}, *cells],
+        "SequenceRegressor": [{"solver": "ridge"}, *cells],
     }
-    estimator = resolve(name)(max_iter=1, **most.get(name.split(".")[-1], {})).fit(
-        table, np.arange(8) % 2
-    )
+    found = set()
+    for parameters in variants.get(name.split(".")[-1], [{}]):
+        estimator = resolve(name)(max_iter=1, **parameters).fit(table, np.arange(8) % 2)
+        found |= {a for a in vars(estimator) if a.endswith("_") and not a.startswith("_")}
     documented = {attribute.name for attribute in get_doc_object(resolve(name))["Attributes"]}
     names = {name for each in documented for name in each.split(", ")}
-    assert names == {a for a in vars(estimator) if a.endswith("_") and not a.startswith("_")}
+    assert names == found
 
 
 @pytest.mark.parametrize("module", MODULES)

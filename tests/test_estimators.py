@@ -11,6 +11,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score, r2_score
 from tasks import (
+    ACTIVATED,
     QUICK,
     TASKS,
     X_TEST,
@@ -68,6 +69,7 @@ VARIANTS = [
         (name, parameters)
         for name, parameters in product(TASKS, VARIANTS)
         if parameters.keys() <= TASKS[name][0].get_params().keys()
+        and ("activation" not in parameters or name in ACTIVATED)
     ],
     ids=str,
 )

@@ -3,12 +3,16 @@
 import numpy as np
 import pytest
 from derivatives import LENGTHS, D, H, along, assert_close
-from gru import GRULayer
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from scipy.special import expit
 
 from sklearn_rnn._execution.workspace import Workspace
+from sklearn_rnn._networks import diagonal as diagonal_module
 from sklearn_rnn._networks.activations import ACTIVATIONS
+from sklearn_rnn._networks.cells import Walk
+from sklearn_rnn._networks.diagonal import accumulate
+from sklearn_rnn._networks.hidden_feedback import CELLS
 from sklearn_rnn._networks.layers import ElmanLayer, LeakyLayer
 from sklearn_rnn._networks.packing import Packing
 from sklearn_rnn._networks.parameters import ravel, size, views
@@ -26,7 +30,12 @@ LAYERS |= {
     for activation in ACTIVATIONS
     for n_directions in (1, 2)
 }
-LAYERS["gru"] = GRULayer(D, H)
+LAYERS |= {
+    f"{cell}-{activation}-{n_directions}": CELLS[cell](D, H, ACTIVATIONS[activation], n_directions)
+    for cell, activations in [("gru", ["tanh"]), ("lstm", ["tanh"]), ("diagonal", ACTIVATIONS)]
+    for activation in activations
+    for n_directions in (1, 2)
+}
 PACKING = Packing(np.sort(LENGTHS)[::-1])
 
 parametrize_layers = pytest.mark.parametrize("name", LAYERS)
@@ -131,6 +140,77 @@ def test_recurrence_of_leaky_units(rng):
         leak = np.repeat([1.0, 0.3, 0.1], H)
         h = (1 - leak) * h + leak * np.tanh(x_t @ p["W_in"] + recurrent + p["b"])
         assert_close(states[PACKING.sequence == 0][t], h)
+
+
+def lstm(p, x_t, state):
+    h, c = state
+    i, f, g, o = np.split(x_t @ p["W_in"] + h @ p["W_rec"][0] + p["b"], 4)
+    c = expit(f) * c + expit(i) * np.tanh(g)
+    return expit(o) * np.tanh(c), c
+
+
+def gru(p, x_t, state):
+    h, _ = state
+    (a_r, a_z, a_n), (u_r, u_z, u_n) = (
+        np.split(a, 3) for a in (x_t @ p["W_in"] + p["b"], h @ p["W_rec"][0])
+    )
+    z = expit(a_z + u_z)
+    n = np.tanh(a_n + expit(a_r + u_r) * (u_n + p["d"]))
+    return (1 - z) * n + z * h, None
+
+
+def diagonal(p, x_t, state):
+    h, _ = state
+    decay = np.exp(-np.exp(p["nu"]))
+    return decay * h + np.sqrt(1 - decay**2) * np.tanh(x_t @ p["W_in"] + p["b"]), None
+
+
+@pytest.mark.parametrize(
+    "name, cell", {"lstm-tanh-1": lstm, "gru-tanh-1": gru, "diagonal-tanh-1": diagonal}.items()
+)
+def test_recurrence_of_cells(name, cell, rng):
+    layer, w, X = problem(name, rng)
+    p = views(w, layer.shapes)
+    states, _ = layer.forward(p, X, PACKING)
+    for sequence in range(PACKING.n_sequences):
+        rows = PACKING.sequence == sequence
+        state = np.zeros(H), np.zeros(H)
+        for x_t, h_t in zip(X[rows], states[rows]):
+            state = cell(p, x_t, state)
+            assert_close(h_t, state[0])
+
+
+@pytest.mark.parametrize("from_end", [False, True])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, complex])
+def test_both_ways_to_accumulate(dtype, from_end, rng, monkeypatch):
+    decay = rng.random(H)
+    walk = Walk(PACKING, from_end)
+    A = rng.standard_normal((PACKING.n_rows, H)).astype(dtype)
+    by_filter, by_step = A.copy(), A.copy()
+    accumulate(by_filter, decay.astype(dtype), walk)
+    monkeypatch.setattr(diagonal_module, "FEW", 0)
+    accumulate(by_step, decay.astype(dtype), walk)
+    tolerance = 1e-5 if dtype == np.float32 else 1e-12
+    assert_close(by_filter, by_step, tolerance)
+    for sequence in range(PACKING.n_sequences):
+        rows = PACKING.sequence == sequence
+        order = slice(None, None, -1 if from_end else 1)
+        a, expected = np.zeros(H), []
+        for a_t in A[rows][order]:
+            a = a_t + decay * a
+            expected.append(a)
+        assert_close(by_step[rows][order], np.array(expected), tolerance)
+
+
+def test_a_unit_that_forgets_at_once_or_never(rng):
+    layer, w, X = problem("diagonal-tanh-1", rng)
+    p = views(w, layer.shapes) | {"nu": np.array([-60.0, 60.0])}
+    states, cache = layer.forward(p, X, PACKING)
+    gradients, _ = layer.vjp(p, cache, np.ones_like(states), False)
+    features = np.tanh(X @ p["W_in"] + p["b"])
+    assert_close(states[:, 1], features[:, 1])
+    assert_allclose(states[:, 0], 0.0, atol=1e-10)
+    assert all(np.isfinite(gradient).all() for gradient in gradients.values())
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

@@ -23,6 +23,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 OTHER = {
     "hidden_layer_sizes": (3, 2),
     "activation": "relu",
+    "cell": "diagonal",
     "bidirectional": True,
     "pooling": ("max", "last"),
     "features_per_step": 2,
@@ -58,7 +59,7 @@ def test_set_params_after_fit_changes_no_prediction(name):
             assert_array_equal(outputs(pickle.loads(pickle.dumps(copy)), X_TEST), expected)
 
 
-@pytest.mark.parametrize("parameter", ["activation", "bidirectional", "pooling"])
+@pytest.mark.parametrize("parameter", ["activation", "bidirectional", "cell", "pooling"])
 def test_warm_start_refuses_another_network(parameter):
     classifier = fitted("classifier", warm_start=True).set_params(**{parameter: OTHER[parameter]})
     with pytest.raises(ValueError, match=f"from the weights of the last fit, but {parameter} have"):

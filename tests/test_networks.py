@@ -20,7 +20,6 @@ from derivatives import (
     build,
     central_difference,
     flat_derivatives,
-    gated,
     hidden_feedback,
     make_shards,
     output_feedback,
@@ -34,7 +33,7 @@ from scipy import sparse
 from scipy.special import expit, log_softmax, softmax
 
 from sklearn_rnn._networks.activations import ACTIVATIONS
-from sklearn_rnn._networks.hidden_feedback import HiddenFeedback, elman_network
+from sklearn_rnn._networks.hidden_feedback import HiddenFeedback, recurrent_network
 from sklearn_rnn._networks.output_feedback import FreeRunning, TeacherForced, previous_labels
 from sklearn_rnn._networks.packing import Packing
 from sklearn_rnn._networks.parameters import Role, ravel, views
@@ -65,11 +64,13 @@ ELMAN = {
     # every pooling with tanh, and every activation with two of them
     if activation == "tanh" or pooling in (POOLINGS[0], POOLINGS[-1])
 }
-GATED = {
-    f"{'+'.join(layers)}-{'+'.join(pooling) or 'each'}": partial(gated, layers, pooling)
-    for layers, pooling in [
-        *product([["gru"]], POOLINGS),
-        *product([["gru", "elman"], ["elman", "gru"]], (POOLINGS[0], POOLINGS[-1])),
+CELLS = {
+    f"{cell}-{depth}-{n_directions}-{'+'.join(pooling) or 'each'}": partial(
+        hidden_feedback, "tanh", depth, n_directions, pooling, cell=cell
+    )
+    for cell, depth, n_directions, pooling in [
+        *product(["gru", "lstm", "diagonal"], [1, 2], [1, 2], (POOLINGS[0], POOLINGS[-1])),
+        *product(["gru", "lstm", "diagonal"], [1], [1], POOLINGS[1:-1]),
     ]
 }
 OUTPUT = {
@@ -80,7 +81,7 @@ OUTPUT = {
 
 def uneven(output="softmax"):
     """Layers of different sizes."""
-    return elman_network(D, [4, 1, 2], K, OUTPUTS[output], "tanh", ("last",), 2)
+    return recurrent_network(D, [4, 1, 2], K, OUTPUTS[output], "tanh", ("last",), 2)
 
 
 DIRECT = {
@@ -89,7 +90,7 @@ DIRECT = {
     )
     for depth, n_directions in product([1, 2], [1, 2])
 }
-HIDDEN = {"uneven": uneven} | ELMAN | DIRECT | GATED
+HIDDEN = {"uneven": uneven} | ELMAN | DIRECT | CELLS
 NETWORKS = HIDDEN | OUTPUT
 # pattern 3 feeds labels back, so it has no numbers as targets
 CASES = [(name, "softmax") for name in NETWORKS] + [(name, "squared") for name in HIDDEN]
@@ -194,7 +195,7 @@ def test_initial_parameters(name, start, seed):
 @pytest.mark.parametrize("start", [RESERVOIR, SMALL])
 def test_scale_of_initial_weights(start, seed):
     rng, n = np.random.RandomState(seed), 100
-    p = elman_network(n, [n, n], K, OUTPUTS["softmax"], "tanh").initial(rng, start)
+    p = recurrent_network(n, [n, n], K, OUTPUTS["softmax"], "tanh").initial(rng, start)
     X = rng.standard_normal((1000, n))
     assert_allclose((X @ p["W_in0"]).std(), start.gain, rtol=0.1)
     assert_allclose((X @ p["W_in1"]).std(), 1.0, rtol=0.1)
@@ -220,7 +221,7 @@ def test_roles_of_parameters(name):
     assert by_role[Role.INPUT] == network.input_biases.keys() - network.output_terms
     assert by_role[Role.OUTPUT] == {*network.output_terms}
     biases = {*network.input_biases.values(), "c"}
-    assert biases <= by_role[Role.BIAS] == {n for n in network.roles if n[0] in "bcd"}
+    assert biases <= by_role[Role.BIAS] == {n for n in network.roles if n[0] != "W"}
     assert by_role[Role.HIDDEN] == {n for n in network.shapes if n[0] == "W"} - (
         by_role[Role.INPUT] | by_role[Role.OUTPUT]
     )

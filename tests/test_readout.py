@@ -8,7 +8,6 @@ from derivatives import (
     LENGTHS,
     K,
     assert_close,
-    gated,
     hidden_feedback,
     make_shards,
     penalty_of,
@@ -28,7 +27,7 @@ ALPHA = 0.01
 REGRESSORS = {
     "tagger": partial(hidden_feedback, depth=2, n_directions=2),
     "classifier": partial(hidden_feedback, pooling=("last", "mean", "max")),
-    "gated": partial(gated, ["gru"]),
+    "gru": partial(hidden_feedback, cell="gru"),
 }
 
 

@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.exceptions import NotFittedError
-from tasks import TASKS, D, T, X, fitted, of_each_task, outputs
+from tasks import TASKS, D, T, X, fitted, of_each_activated_task, of_each_task, outputs
 
 from sklearn_rnn import SequenceClassifier, SequenceTagger
 
@@ -65,7 +65,7 @@ def test_every_pool_is_as_in_batch(name, pooling):
     assert_as_in_batch(trained(name, pooling=pooling), X_NEW)
 
 
-@of_each_task
+@of_each_activated_task
 @pytest.mark.parametrize("activation", ["logistic", "relu", "identity"])
 def test_every_activation_is_as_in_batch(name, activation):
     assert_as_in_batch(trained(name, activation=activation), X_NEW)
@@ -174,7 +174,7 @@ def test_a_bad_first_step_settles_nothing():
     assert stepper.step(X_NEW[:, 0]).dtype == np.float64
 
 
-@pytest.mark.parametrize("name", TASKS)
+@of_each_activated_task
 def test_an_overflow_is_refused_and_changes_nothing(name):
     estimator = deepcopy(trained(name, activation="identity"))
     estimator.input_weights_[0] *= 1e6

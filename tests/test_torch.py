@@ -1,5 +1,6 @@
-"""Patterns 1 and 2 against torch.nn.RNN, and Adam against torch.optim."""
+"""Patterns 1 and 2 against torch.nn.RNN, GRU and LSTM, and Adam against torch.optim."""
 
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -17,10 +18,9 @@ from derivatives import (
     random_data,
     random_parameters,
 )
-from gru import GRULayer
 from scipy import sparse
 
-from sklearn_rnn._networks.parameters import size, views
+from sklearn_rnn._networks.parameters import views
 from sklearn_rnn._training import adam
 from sklearn_rnn._training.adam import Adam
 from sklearn_rnn._training.objective import Objective
@@ -33,44 +33,67 @@ from sklearn_rnn._training.recipe import (
 
 torch = pytest.importorskip("torch")
 
-CASES = list(product(["tanh", "relu"], [1, 2], [1, 2], [(), ("last",)]))
+CASES = list(product(["tanh", "relu", "gru", "lstm"], [1, 2], [1, 2], [(), ("last",)]))
+ELMAN = [case for case in CASES if case[0] in ("tanh", "relu")]
+MODULES = {
+    "tanh": torch.nn.RNN,
+    "relu": partial(torch.nn.RNN, nonlinearity="relu"),
+    "gru": torch.nn.GRU,
+    "lstm": torch.nn.LSTM,
+}
 
 
-def torch_network(network, p, activation):
-    """An RNN and a linear layer with the weights of p; of PyTorch's two biases one is zero."""
+def our_network(kind, depth, n_directions, pooling):
+    if kind in ("gru", "lstm"):
+        return hidden_feedback("tanh", depth, n_directions, pooling, cell=kind)
+    return hidden_feedback(kind, depth, n_directions, pooling)
+
+
+def torch_network(network, p, kind):
+    """A recurrent module and a linear layer with the weights of p.
+
+    Of PyTorch's two biases of Elman's and LSTM's units one is zero.
+    """
     depth, both = len(network.layers), network.n_directions == 2
-    rnn = torch.nn.RNN(D, H, depth, activation, bidirectional=both).double()
+    rnn = MODULES[kind](D, H, depth, bidirectional=both).double()
     readout = torch.nn.Linear(network.n_directions * H, len(p["c"])).double()
     with torch.no_grad():
-        for name, tensor in torch_weights(rnn, readout, network).items():
-            tensor.copy_(torch.from_numpy(weight_of(p, name).T.copy()))
         for name, tensor in rnn.named_parameters():
             if name.startswith("bias_hh"):
                 tensor.zero_()
+        for name, tensor in torch_weights(rnn, readout, network).items():
+            ours = weight_of(network, p, name).T
+            tensor[-len(ours) :] = torch.from_numpy(ours.copy())
     return rnn, readout
 
 
 def torch_weights(rnn, readout, network):
-    """PyTorch's tensors by (name of ours, direction)."""
+    """PyTorch's tensors by (name of ours, direction); gates are in the same order."""
     tensors = {("W_out", None): readout.weight, ("c", None): readout.bias}
     for i, d in product(range(len(network.layers)), range(network.n_directions)):
         suffix = f"_l{i}" + ("_reverse" if d else "")
         for ours, theirs in [("W_in", "weight_ih"), ("W_rec", "weight_hh"), ("b", "bias_ih")]:
             tensors[f"{ours}{i}", d] = getattr(rnn, theirs + suffix)
+        if network.cell == "gru":  # at its end, the bias that the reset gate multiplies
+            tensors[f"d{i}", d] = getattr(rnn, "bias_hh" + suffix)
     return tensors
 
 
-def weight_of(p, key):
+def weight_of(network, p, key):
     name, d = key
     if d is None:
         return p[name]
-    return p[name][d] if name.startswith("W_rec") else p[name][..., d * H : (d + 1) * H]
+    if name.startswith("W_rec"):
+        return p[name][d]
+    return np.split(p[name], network.n_directions, axis=-1)[d]
 
 
 def torch_logits(rnn, readout, x, pooled):
     """Logits of every sequence through one packed batch, one after the other."""
     batch = torch.nn.utils.rnn.pack_sequence([torch.from_numpy(a) for a in x], enforce_sorted=False)
     states, last = rnn(batch)
+    if isinstance(rnn, torch.nn.LSTM):
+        last, _ = last
     if pooled:
         n_directions = 1 + rnn.bidirectional
         return readout(torch.cat(list(last[-n_directions:]), dim=1))
@@ -78,9 +101,9 @@ def torch_logits(rnn, readout, x, pooled):
     return readout(torch.cat([a[:n] for a, n in zip(padded, lengths)]))
 
 
-@pytest.mark.parametrize(("activation", "depth", "n_directions", "pooling"), CASES)
-def test_outputs_and_gradients(activation, depth, n_directions, pooling, rng):
-    network = hidden_feedback(activation, depth, n_directions, pooling)
+@pytest.mark.parametrize(("kind", "depth", "n_directions", "pooling"), CASES)
+def test_outputs_and_gradients(kind, depth, n_directions, pooling, rng):
+    network = our_network(kind, depth, n_directions, pooling)
     X, y, weight = random_data(network, rng)
     w = random_parameters(network, rng)
     p = views(w, network.shapes)
@@ -88,7 +111,7 @@ def test_outputs_and_gradients(activation, depth, n_directions, pooling, rng):
     objective = Objective(network, [shard], penalty_of(network, 0.0))
     gradients = views(objective.loss_gradient(w)[1], network.shapes)
 
-    rnn, readout = torch_network(network, p, activation)
+    rnn, readout = torch_network(network, p, kind)
     x = np.split(X, np.cumsum(LENGTHS)[:-1])
     Z = torch_logits(rnn, readout, x, bool(pooling))
     losses = torch.nn.functional.cross_entropy(Z, torch.from_numpy(y), reduction="none")
@@ -96,25 +119,8 @@ def test_outputs_and_gradients(activation, depth, n_directions, pooling, rng):
 
     assert_close(network.forward(p, shard)[0], Z.detach().numpy()[shard.targets], 1e-9)
     for key, tensor in torch_weights(rnn, readout, network).items():
-        assert_close(weight_of(gradients, key), tensor.grad.numpy().T, 1e-9)
-
-
-def test_gru_layer_of_the_tests(rng):
-    """The gated layer that the derivative oracle passes is PyTorch's."""
-    layer = GRULayer(D, H)
-    X, _, _ = random_data(hidden_feedback(), rng)
-    p = views(rng.standard_normal(size(layer.shapes)), layer.shapes)
-    rnn = torch.nn.GRU(D, H).double()
-    with torch.no_grad():
-        rnn.weight_ih_l0.copy_(torch.from_numpy(p["W_in"].T.copy()))
-        rnn.weight_hh_l0.copy_(torch.from_numpy(p["W_rec"].T.copy()))
-        rnn.bias_ih_l0.copy_(torch.from_numpy(p["b"].copy()))
-        rnn.bias_hh_l0.zero_()[-H:] = torch.from_numpy(p["d"].copy())
-    (shard,) = make_shards(hidden_feedback(), X, np.zeros(len(X), int), np.ones(len(X)))
-    states, _ = layer.forward(p, shard.X, shard.packing)
-    x = np.split(X, np.cumsum(LENGTHS)[:-1])
-    expected = [rnn(torch.from_numpy(part))[0].detach().numpy() for part in x]
-    assert_close(states, np.concatenate(expected)[shard.targets], 1e-9)
+        ours = weight_of(network, gradients, key).T
+        assert_close(ours, tensor.grad.numpy()[-len(ours) :], 1e-9)
 
 
 # Adam
@@ -143,18 +149,18 @@ def torch_loss(rnn, readout, minibatch, network):
     loss = torch.nn.functional.cross_entropy(Z, y, reduction="none") @ weight
     for (name, d), tensor in torch_weights(rnn, readout, network).items():
         if name in penalty.strength:
-            centre = torch.from_numpy(weight_of(penalty.centre, (name, d)).T.copy())
+            centre = torch.from_numpy(weight_of(network, penalty.centre, (name, d)).T.copy())
             loss = loss + penalty.strength[name] / 2 * ((tensor - centre) ** 2).sum()
     return loss
 
 
-@pytest.mark.parametrize(("activation", "depth", "n_directions", "pooling"), CASES)
-def test_adam_and_its_gradients(activation, depth, n_directions, pooling, rng):
-    network = hidden_feedback(activation, depth, n_directions, pooling)
+@pytest.mark.parametrize(("kind", "depth", "n_directions", "pooling"), ELMAN)
+def test_adam_and_its_gradients(kind, depth, n_directions, pooling, rng):
+    network = our_network(kind, depth, n_directions, pooling)
     objective = minibatch_objective(network, *random_data(network, rng, MANY), MANY)
     w0 = random_parameters(network, rng)
     p = views(w0.copy(), network.shapes)
-    rnn, readout = torch_network(network, p, activation)
+    rnn, readout = torch_network(network, p, kind)
     tensors = torch_weights(rnn, readout, network)
     theirs = torch.optim.Adam(tensors.values(), betas=(ADAM_BETA_1, ADAM_BETA_2), eps=ADAM_EPSILON)
     ours = Adam(p)
@@ -165,7 +171,7 @@ def test_adam_and_its_gradients(activation, depth, n_directions, pooling, rng):
         theirs.step()
         ours.step(minibatch.loss_gradient(p)[1], minibatch.rows, step_size)
         for key, tensor in tensors.items():
-            assert_close(weight_of(p, key), tensor.detach().numpy().T, 1e-7)
+            assert_close(weight_of(network, p, key), tensor.detach().numpy().T, 1e-7)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

@@ -10,7 +10,7 @@ from .._input.arrays import format_value
 from .._input.constraints import COLUMN, COUNT, NOT_NEGATIVE, layer_sizes
 from .._input.layouts import LongTable, WideTable
 from .._networks.direct import PositionDirect
-from .._networks.hidden_feedback import elman_network
+from .._networks.hidden_feedback import recurrent_network
 from .._networks.pooling import POOLS
 from .._training.recipe import (
     LEAKS,
@@ -22,6 +22,7 @@ from .._training.recipe import (
 )
 from .._training.solvers import SOLVERS
 from .base import RecurrentEstimator, read_fitted
+from .cells import CELL_CONSTRAINTS, cell_structure
 
 
 class PooledEstimator(RecurrentEstimator):
@@ -32,7 +33,7 @@ class PooledEstimator(RecurrentEstimator):
         "hidden_layer_sizes": [COUNT, tuple, list, np.ndarray, None],
         "alpha": [NOT_NEGATIVE, None],
         "solver": [StrOptions({"auto", "ridge", *SOLVERS})],
-        "bidirectional": ["boolean"],
+        **CELL_CONSTRAINTS,
         "pooling": [StrOptions(set(POOLS)), tuple, list, np.ndarray, None],
         "features_per_step": [COUNT],
         "sequence_id": [*COLUMN, None],
@@ -53,10 +54,14 @@ class PooledEstimator(RecurrentEstimator):
 
     def _structure(self):
         sizes, pools = self.hidden_layer_sizes, self.pooling
+        if self.solver == "ridge" and self.cell != "elman":
+            raise ValueError(
+                f"solver='ridge' fits an output to Elman cells that are not trained, not to "
+                f"cell={self.cell!r}. Take cell='elman', or another solver."
+            )
         return {
             "hidden_layer_sizes": None if sizes is None else layer_sizes(sizes),
-            "activation": self.activation,
-            "bidirectional": bool(self.bidirectional),
+            **cell_structure(self),
             "pooling": None if pools is None else _pools(pools),
             "leaks": None,
             "direct_steps": None,
@@ -71,7 +76,8 @@ class PooledEstimator(RecurrentEstimator):
 
     def _choose(self, structure, data, members, needs_iterations):
         is_sized = structure["hidden_layer_sizes"] is not None
-        if not choose_wide(self.solver, is_sized, len(members), needs_iterations):
+        is_chosen = is_sized or self.cell != "elman"
+        if not choose_wide(self.solver, is_chosen, len(members), needs_iterations):
             trained = {"hidden_layer_sizes": TRAINED_SIZES, "pooling": TRAINED_POOLS}
             return trained | self._STRUCTURE_BEFORE
         lengths = data.lengths[members]
@@ -85,7 +91,7 @@ class PooledEstimator(RecurrentEstimator):
 
     def _build_network(self, structure, n_features, n_outputs):
         n_steps = structure["direct_steps"]
-        return elman_network(
+        return recurrent_network(
             n_features,
             structure["hidden_layer_sizes"],
             n_outputs,
@@ -95,6 +101,7 @@ class PooledEstimator(RecurrentEstimator):
             1 + structure["bidirectional"],
             PositionDirect(n_steps, n_features, n_outputs) if n_steps else None,
             structure["leaks"],
+            structure["cell"],
         )
 
     def _infer(self, model, sequences, method):

@@ -8,13 +8,26 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .activations import ACTIVATIONS
+from .cells import CellLayer
+from .diagonal import DiagonalCell
 from .direct import Direct
+from .gates import GRUCell, LSTMCell
 from .layers import ElmanLayer, Layer, LeakyLayer
 from .outputs import Output
 from .packing import Packing
 from .parameters import Role
 from .pooling import POOLS
 from .products import column_sums, cross_product, rows_times
+
+# D inputs, H units, their activation f and C directions make a layer.
+CELLS = {
+    "elman": ElmanLayer,
+    "gru": lambda D, H, f, C: CellLayer(GRUCell(D, H), C),
+    "lstm": lambda D, H, f, C: CellLayer(LSTMCell(D, H), C),
+    "diagonal": lambda D, H, f, C: CellLayer(DiagonalCell(D, H, f), C),
+}
+# Their logistic gates and tanh are fixed.
+GATED_CELLS = ("gru", "lstm")
 
 
 class _Cache(NamedTuple):
@@ -50,6 +63,8 @@ class HiddenFeedback:
     n_directions : {1, 2}
         With 2, the second half of each layer's units reads the sequence from its end.
     direct : Direct, optional
+    cell : str
+        The key of `CELLS` that the layers are of.
     output_only : bool
         Whether the hidden units are meant to stay as they are drawn, a reservoir under the output
         layer and the direct term, so that they start as one.
@@ -65,6 +80,7 @@ class HiddenFeedback:
         pooling=(),
         n_directions=1,
         direct: Direct | None = None,
+        cell="elman",
         output_only=False,
     ):
         self.layers: list[Layer] = list(layers)
@@ -73,6 +89,7 @@ class HiddenFeedback:
         self.pooling = tuple(pooling)
         self.n_directions = n_directions
         self.direct = direct
+        self.cell = cell
         self.output_only = output_only
         self.n_features = self.layers[0].n_inputs
         n_features = self.layers[-1].n_outputs * max(len(self.pooling), 1)
@@ -191,35 +208,31 @@ class HiddenFeedback:
         return Z, _State(n_steps, layers, gathered, direct)
 
     def attributes(self, p):
-        layers = range(len(self.layers))
-        W_rec = [p[f"W_rec{i}"] for i in layers]
-        public = {
-            "input_weights_": [p[f"W_in{i}"] for i in layers],
-            "recurrent_weights_": [W[0] if len(W) == 1 else W for W in W_rec],
-            "hidden_biases_": [p[f"b{i}"] for i in layers],
-            "output_weights_": p["W_out"],
-            "output_biases_": p["c"],
-        }
+        public = {}
+        for name, attribute in self.layers[0].public_names.items():
+            of_layers = [p[f"{name}{i}"] for i in range(len(self.layers))]
+            if name == "W_rec":
+                of_layers = [W[0] if len(W) == 1 else W for W in of_layers]
+            public[attribute] = of_layers
         return public | {a: p[name] for name, a in self._public_names.items()}
 
     def parameters(self, attributes: dict[str, Any]):
-        p = {"W_out": attributes["output_weights_"], "c": attributes["output_biases_"]}
-        for i in range(len(self.layers)):
-            W_rec = attributes["recurrent_weights_"][i]
-            p |= {
-                f"W_in{i}": attributes["input_weights_"][i],
-                f"W_rec{i}": W_rec.reshape(-1, *W_rec.shape[-2:]),
-                f"b{i}": attributes["hidden_biases_"][i],
-            }
+        p = {}
+        for i, layer in enumerate(self.layers):
+            for name, attribute in layer.public_names.items():
+                W = attributes[attribute][i]
+                p[f"{name}{i}"] = W.reshape(-1, *W.shape[-2:]) if name == "W_rec" else W
         return p | {name: attributes[a] for name, a in self._public_names.items()}
 
     @property
     def _public_names(self):
-        """The fitted attributes of the parameters of the output and the direct term."""
-        return self.output.public_names | (self.direct.public_names if self.direct else {})
+        """The fitted attributes of the parameters above the layers."""
+        of_readout = {"W_out": "output_weights_", "c": "output_biases_"}
+        of_direct = self.direct.public_names if self.direct else {}
+        return of_readout | self.output.public_names | of_direct
 
 
-def elman_network(
+def recurrent_network(
     n_features,
     sizes,
     n_outputs,
@@ -229,8 +242,9 @@ def elman_network(
     n_directions=1,
     direct=None,
     leaks=(),
+    cell="elman",
 ):
-    """Return patterns 1 and 2 with Elman layers of these sizes, or a reservoir of leaky units.
+    """Return patterns 1 and 2 with layers of these sizes, or a reservoir of leaky units.
 
     Parameters
     ----------
@@ -245,17 +259,20 @@ def elman_network(
         See `HiddenFeedback`.
     leaks : sequence of float
         Of the blocks of a reservoir; none for layers that are trained.
+    cell : str
+        A key of `CELLS`; leaky units are Elman's.
     """
-    layers = []
+    layers, f = [], ACTIVATIONS[activation]
     for n_units in sizes:
-        f = ACTIVATIONS[activation]
         if leaks:
             layer = LeakyLayer(n_features, n_units, f, leaks, n_directions)
         else:
-            layer = ElmanLayer(n_features, n_units, f, n_directions)
+            layer = CELLS[cell](n_features, n_units, f, n_directions)
         layers.append(layer)
         n_features = layer.n_outputs
-    return HiddenFeedback(layers, n_outputs, output, pooling, n_directions, direct, bool(leaks))
+    return HiddenFeedback(
+        layers, n_outputs, output, pooling, n_directions, direct, cell, bool(leaks)
+    )
 
 
 def _of_layer(p, layer, i):

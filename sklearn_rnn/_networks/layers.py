@@ -29,6 +29,8 @@ class Layer(Protocol):
         product.
     biases : tuple of str
         Names of all biases.
+    public_names : dict of str to str
+        The fitted attribute that has each parameter, an array for each layer.
     n_inputs, n_outputs : int
         D, and H of all directions.
     """
@@ -36,6 +38,7 @@ class Layer(Protocol):
     shapes: Shapes
     input_biases: dict[str, str]
     biases: tuple[str, ...]
+    public_names: dict[str, str]
     n_inputs: int
     n_outputs: int
 
@@ -81,6 +84,11 @@ class ElmanLayer:
 
     input_biases = {"W_in": "b"}
     biases = ("b",)
+    public_names = {
+        "W_in": "input_weights_",
+        "W_rec": "recurrent_weights_",
+        "b": "hidden_biases_",
+    }
 
     def __init__(self, n_inputs: int, n_units: int, activation: Activation, n_directions: int = 1):
         self.activation = activation

@@ -35,6 +35,8 @@ class Network(Protocol):
     hidden_feedback : bool
         Whether the hidden units feed back; otherwise the output does. Training starts elsewhere
         then, and takes long sequences in pieces.
+    cell : str
+        What the hidden units are: a key of `CELLS`.
     output_only : bool
         Whether the hidden units start as those of a reservoir, see `HiddenFeedback`.
     """
@@ -48,6 +50,7 @@ class Network(Protocol):
     n_outputs: int
     n_directions: int
     hidden_feedback: bool
+    cell: str
     output_only: bool
 
     def initial(self, rng: np.random.RandomState, start) -> Parameters:

@@ -46,6 +46,7 @@ class _OutputFeedback:
 
     n_directions = 1
     hidden_feedback = False
+    cell = "elman"
     output_only = False
     input_biases = {"W_in0": "b0"}
     output_terms = ("W_out",)

@@ -22,10 +22,10 @@ from .recipe import (
     BATCH_ITERATIONS,
     BATCH_MEMORY,
     DEFAULT_ALPHA,
-    PIECE_STEPS,
     RESERVOIR,
     RIDGE_ALPHAS,
     choose_iterations,
+    choose_piece_steps,
     choose_solver,
     choose_start,
 )
@@ -301,6 +301,7 @@ def _start(network, data, seed):
         data.is_sparse,
         network.output_only,
         network.output.standardises_targets,
+        network.cell,
     )
     scale = 1.0
     if network.output_only and data.is_sparse:
@@ -312,11 +313,10 @@ def _start(network, data, seed):
 
 def _training_set(network, data, members, options):
     cut = None
+    n_steps = choose_piece_steps(options.truncated_bptt_steps, network.cell)
     # an output that couples the steps needs whole sequences
     takes_pieces = network.hidden_feedback and not network.output.couples_steps
-    if options.truncated_bptt_steps is not None and data.per_step and takes_pieces:
-        n_steps = options.truncated_bptt_steps
-        n_steps = PIECE_STEPS if n_steps == "auto" else n_steps
+    if n_steps is not None and data.per_step and takes_pieces:
         if (data.lengths[members] > n_steps).any():
             cut = partial(cut_into_pieces, n_steps=n_steps, n_directions=network.n_directions)
     return TrainingSet(data, members, network.output.standardises_targets, cut)

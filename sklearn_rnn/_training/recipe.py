@@ -45,8 +45,28 @@ SMALL = Start(gain=0.1, radius=0.1, stiffness=100.0)
 # functions of a long past. By held-out parts of nine series (benchmarks/README.md, "Numbers at each
 # step").
 SLOW = Start(gain=0.1, radius=0.9, stiffness=30.0)
+# Near zero and free to go far: what a diagonal cell remembers stands in its decays, which have no
+# penalty.
+LOOSE = SMALL._replace(stiffness=3.0)
 # Near zero, for output feedback.
 FEEDBACK = SMALL._replace(stiffness=3.0)
+
+
+class Starts(NamedTuple):
+    """Where a cell starts from for labels of steps, of sequences, and for numbers at each step."""
+
+    of_steps: Start
+    of_sequences: Start
+    of_numbers: Start
+
+
+# By held-out parts of the training parts of eleven sets (benchmarks/README.md, "Cells").
+CELL_STARTS = {
+    "elman": Starts(SMALL, RESERVOIR, SLOW),
+    "gru": Starts(SMALL, RESERVOIR, RESERVOIR._replace(stiffness=3.0)),
+    "lstm": Starts(SMALL, Start(0.3, 0.5, 30.0), RESERVOIR._replace(stiffness=10.0)),
+    "diagonal": Starts(LOOSE, LOOSE, LOOSE),
+}
 
 # Units of each block of the wide reservoir, and the leaks of the blocks; fewer units from so many
 # steps in all on, where more cost time and win nothing. The penalties that leave-one-out chooses
@@ -96,14 +116,14 @@ BATCH_ITERATIONS = 20
 BATCH_MEMORY = 0.1
 
 
-def choose_wide(solver, is_sized, n_sequences, needs_iterations):
+def choose_wide(solver, is_chosen, n_sequences, needs_iterations):
     """Return whether the units are a wide reservoir, and not trained themselves.
 
-    Not if the user has sized them, or if early stopping or batches need iterations.
+    Not if the user has chosen their size or cell, or if early stopping or batches need iterations.
     """
     if solver != "auto":
         return solver == "ridge"
-    return n_sequences < MANY_SEQUENCES and not is_sized and not needs_iterations
+    return n_sequences < MANY_SEQUENCES and not is_chosen and not needs_iterations
 
 
 def choose_solver(solver, n_sequences, n_parameters, sparse_input, output_only=False):
@@ -130,6 +150,16 @@ def choose_iterations(max_iter, solver, n_sequences, sparse_input):
     return max(ADAM_MIN_EPOCHS, round(ADAM_SEQUENCES / n_sequences))
 
 
+def choose_piece_steps(n_steps, cell):
+    """Return what truncated_bptt_steps="auto" stands for.
+
+    A diagonal cell remembers more steps than warm up a piece, and is quick to read a long sequence.
+    """
+    if n_steps != "auto":
+        return n_steps
+    return None if cell == "diagonal" else PIECE_STEPS
+
+
 def choose_wide_units(n_steps):
     """Return the units of each block of the wide reservoir, for so many steps of all sequences."""
     return WIDE_UNITS if n_steps <= WIDE_LONG else WIDE_UNITS_LONG
@@ -144,7 +174,9 @@ def choose_direct(sparse_input):
     return not sparse_input
 
 
-def choose_start(per_step, hidden_feedback, sparse_input, output_only=False, of_numbers=False):
+def choose_start(
+    per_step, hidden_feedback, sparse_input, output_only=False, of_numbers=False, cell="elman"
+):
     """Return where training starts.
 
     A label of a whole sequence depends on what the dynamics make of dense input: there a reservoir
@@ -155,6 +187,9 @@ def choose_start(per_step, hidden_feedback, sparse_input, output_only=False, of_
         return FEEDBACK
     if output_only:
         return WIDE
-    if per_step and of_numbers and not sparse_input:
-        return SLOW
-    return SMALL if per_step or sparse_input else RESERVOIR
+    starts = CELL_STARTS[cell]
+    if sparse_input:
+        return starts.of_steps
+    if per_step:
+        return starts.of_numbers if of_numbers else starts.of_steps
+    return starts.of_sequences
