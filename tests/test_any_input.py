@@ -516,6 +516,8 @@ DATA = {
         "make_multiplication": ["n_sequences", "length"],
         "make_temporal_order": ["n_sequences", "length"],
         "make_memorization": ["n_sequences", "delay", "n_bits"],
+        "make_narma": ["n_sequences", "length"],
+        "make_mackey_glass": ["n_sequences", "length", "horizon", "tau"],
     }.items()
 }
 

@@ -11,10 +11,13 @@ from sklearn_rnn.datasets import (
     load_japanese_vowels,
     make_adding,
     make_conversations,
+    make_mackey_glass,
     make_memorization,
     make_multiplication,
+    make_narma,
     make_temporal_order,
 )
+from sklearn_rnn.datasets._series import _mackey_glass
 
 GENERATORS = {
     "adding": lambda seed: make_adding(20, 30, random_state=seed),
@@ -22,6 +25,8 @@ GENERATORS = {
     "order_2": lambda seed: make_temporal_order(20, 30, random_state=seed),
     "order_3": lambda seed: make_temporal_order(20, 30, n_relevant=3, random_state=seed),
     "memorization": lambda seed: make_memorization(20, 30, random_state=seed),
+    "narma": lambda seed: make_narma(3, 50, random_state=seed),
+    "mackey_glass": lambda seed: make_mackey_glass(3, 50, random_state=seed),
     "conversations": lambda seed: make_conversations(20, random_state=seed),
 }
 
@@ -44,7 +49,7 @@ def turns(x, y):
 
 def test_all_lists_the_public_functions():
     public = {name for name in vars(datasets) if name.startswith(("load_", "make_"))}
-    assert set(datasets.__all__) == public - {"load_digits"}
+    assert set(datasets.__all__) == public
     assert datasets.__all__ == sorted(datasets.__all__)
 
 
@@ -234,6 +239,61 @@ def test_memorization(delay, n_bits):
     assert len(np.unique(y, axis=0)) == 2**n_bits
 
 
+# Series
+
+
+def test_narma_is_its_equation():
+    X, y = make_narma(4, 300, random_state=0)
+    assert X.shape == (4, 300, 1) and y.shape == (4, 300)
+    u = X[..., 0]
+    assert u.min() >= 0 and u.max() < 0.5 and y.max() < 2
+    for t in range(10, 300):
+        expected = 0.3 * y[:, t - 1] + 0.05 * y[:, t - 1] * y[:, t - 10 : t].sum(axis=1)
+        assert_allclose(y[:, t], expected + 1.5 * u[:, t] * u[:, t - 9] + 0.1, rtol=1e-12)
+    assert_allclose(y[:, 0], 0.1)
+    assert_allclose(y[:, 1], 0.1 * 0.3 + 0.05 * 0.1**2 + 0.1)
+
+
+def test_narma_draws_anew_where_it_diverges():
+    u = np.random.RandomState(0).uniform(0, 0.5, size=(100, 3000))
+    X, _ = make_narma(100, 3000, random_state=0)
+    kept = (X[..., 0] == u).all(axis=1)
+    assert 0.9 < kept.mean() < 1
+
+
+def runge_kutta(x0, n_units, tau, steps):
+    """The Mackey-Glass series at each time unit from a constant past."""
+    h, n_delay = 1 / steps, tau * steps
+    x = np.full(n_delay + n_units * steps, x0)
+    for i in range(n_delay, len(x) - 1):
+        now, ahead = (0.2 * d / (1 + d**10) for d in x[i - n_delay : i - n_delay + 2])
+        between = (now + ahead) / 2
+        k1 = now - 0.1 * x[i]
+        k2 = between - 0.1 * (x[i] + h / 2 * k1)
+        k3 = between - 0.1 * (x[i] + h / 2 * k2)
+        k4 = ahead - 0.1 * (x[i] + h * k3)
+        x[i + 1] = x[i] + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+    return x[n_delay::steps]
+
+
+@pytest.mark.parametrize("tau", [1, 17, 30])
+def test_mackey_glass_solves_its_equation(tau):
+    for x0 in (0.5, 1.2):
+        series = _mackey_glass(np.array([[x0]]), 60, tau)[0]
+        assert series.shape == (60,) and series[0] == x0
+        assert_allclose(series, runge_kutta(x0, 60, tau, 20), atol=3e-4)
+
+
+def test_mackey_glass():
+    X, y = make_mackey_glass(5, 1500, horizon=6, random_state=0)
+    assert X.shape == (5, 1500, 1) and y.shape == (5, 1500)
+    assert_array_equal(X[:, 6:, 0], y[:, :-6])
+    # the attractor, whatever the start
+    assert_allclose(y.mean(axis=1), 0.93, atol=0.02)
+    assert_allclose(y.std(axis=1), 0.226, atol=0.015)
+    assert np.abs(np.corrcoef(y[:, -500:])[np.triu_indices(5, 1)]).max() < 0.7
+
+
 # All generators
 
 
@@ -262,6 +322,9 @@ def test_random_state_determines_everything(name):
         (make_temporal_order, {"length": 9}, r"'length'.*\[10, .* Got 9"),
         (make_adding, {"n_sequences": 0}, r"'n_sequences'.*\[1, "),
         (make_temporal_order, {"n_relevant": 4}, r"'n_relevant'.*\{2, 3\}"),
+        (make_narma, {"length": 9}, r"'length'.*\[10, .* Got 9"),
+        (make_mackey_glass, {"horizon": 0}, r"'horizon'.*\[1, .* Got 0"),
+        (make_mackey_glass, {"tau": 1.5}, r"'tau'.*an int"),
         (make_memorization, {"delay": -1}, r"'delay'.*\[0, "),
         (make_memorization, {"n_bits": 0}, r"'n_bits'.*\[1, "),
         (make_memorization, {"random_state": "seed"}, "'random_state'"),
