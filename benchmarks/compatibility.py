@@ -50,6 +50,7 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sklearn_rnn import (
+    OutputFeedbackRegressor,
     OutputFeedbackTagger,
     PerStepRegressor,
     SequenceClassifier,
@@ -68,6 +69,7 @@ ESTIMATORS = {
     "PerStepRegressor": (PerStepRegressor, ("long", "3-D", "ragged")),
     "SequenceTagger": (SequenceTagger, ("long", "3-D", "ragged")),
     "OutputFeedbackTagger": (OutputFeedbackTagger, ("long", "3-D", "ragged")),
+    "OutputFeedbackRegressor": (OutputFeedbackRegressor, ("long", "3-D", "ragged")),
 }
 
 
@@ -77,7 +79,7 @@ class Case:
     def __init__(self, name, layout):
         kind, _ = ESTIMATORS[name]
         self.layout = layout
-        self.per_step = name.endswith("Tagger") or name.startswith("PerStep")
+        self.per_step = not name.startswith("Sequence") or name == "SequenceTagger"
         parameters = {"wide": {"features_per_step": D}, "long": {"sequence_id": 0}}
         self.estimator = kind(**QUICK, **parameters.get(layout, {}))
         self.is_regressor = name.endswith("Regressor")

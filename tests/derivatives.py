@@ -13,6 +13,7 @@ from scipy import sparse
 from sklearn_rnn._execution.shards import Data, pack, partition_into_shards
 from sklearn_rnn._networks.direct import PositionDirect, StepDirect
 from sklearn_rnn._networks.hidden_feedback import recurrent_network
+from sklearn_rnn._networks.number_feedback import OneStepAhead, Simulation
 from sklearn_rnn._networks.output_feedback import FreeRunning, TeacherForced
 from sklearn_rnn._networks.outputs import Softmax, Squares
 from sklearn_rnn._networks.parameters import ravel, size, views
@@ -24,6 +25,7 @@ from sklearn_rnn._training.training_set import TrainingSet
 
 OUTPUTS = {"softmax": Softmax(), "squared": Squares()}
 OUTPUT_FEEDBACK = {"teacher": TeacherForced, "free": FreeRunning}
+NUMBER_FEEDBACK = {"one_step": OneStepAhead, "simulation": Simulation}
 
 # of one step, of equal length, and far apart
 LENGTHS = np.array([7, 30, 1, 12, 1, 7])
@@ -62,6 +64,11 @@ def output_feedback(kind, activation="tanh", depth=1):
     return OUTPUT_FEEDBACK[kind](D, [H] * depth, K, activation)
 
 
+def number_feedback(kind, activation="tanh", depth=1, n_lags=3, output="squared"):
+    """Pattern 3 for numbers."""
+    return NUMBER_FEEDBACK[kind](D, [H] * depth, K, activation, n_lags)
+
+
 # one network of each kind, and the outputs that it can have
 NETWORKS = {
     "tagger": partial(hidden_feedback, depth=2),
@@ -71,10 +78,12 @@ NETWORKS = {
     "diagonal": partial(hidden_feedback, cell="diagonal"),
     "teacher": partial(output_feedback, "teacher", depth=2),
     "free": partial(output_feedback, "free"),
+    "one_step": partial(number_feedback, "one_step"),
+    "simulation": partial(number_feedback, "simulation", depth=2),
 }
-CASES = [(name, "softmax") for name in NETWORKS] + [
-    ("tagger", "squared"),
-    ("classifier", "squared"),
+NUMBERS = ("tagger", "classifier", *NUMBER_FEEDBACK)
+CASES = [(name, "softmax") for name in NETWORKS if name not in NUMBER_FEEDBACK] + [
+    (name, "squared") for name in NUMBERS
 ]
 
 
@@ -97,6 +106,9 @@ def random_parameters(network, rng):
     p = network.initial(rng, RESERVOIR)
     for name in (*network.output_terms, "c"):
         p[name] = rng.standard_normal(network.shapes[name])
+    if "W_ar" in p:
+        p["o_0"] = rng.standard_normal(K)
+        p["W_ar"] /= 10  # or else what is fed back would explode
     return ravel(p, network.shapes)
 
 

@@ -10,6 +10,7 @@ from sklearn.base import clone
 from threadpoolctl import threadpool_info
 
 from sklearn_rnn import (
+    OutputFeedbackRegressor,
     OutputFeedbackTagger,
     PerStepRegressor,
     SequenceClassifier,
@@ -59,6 +60,12 @@ TASKS = {
     "regressor": (SequenceRegressor(**QUICK), weighted_sum, 0.8),
     "regressor, 2 targets": (SequenceRegressor(**QUICK), two_sums, 0.8),
     "regressor of steps": (PerStepRegressor(**QUICK), sum_so_far, 0.8),
+    "regressor by feedback": (OutputFeedbackRegressor(**QUICK), sum_so_far, 0.8),
+    "regressor by simulation": (
+        OutputFeedbackRegressor(teacher_forcing=False, **QUICK),
+        sum_so_far,
+        0.8,
+    ),
     "tagger": (SequenceTagger(**QUICK), sign_so_far, 0.9),
     "tagger, LSTM": (SequenceTagger(cell="lstm", **QUICK), sign_so_far, 0.9),
     "classifier, diagonal": (SequenceClassifier(cell="diagonal", **QUICK), sign_of_sum, 0.8),
@@ -67,6 +74,8 @@ TASKS = {
     "free running": (OutputFeedbackTagger(teacher_forcing=False, **QUICK), previous_sign, 0.8),
 }
 ACTIVATED = [name for name in TASKS if not name.endswith(("LSTM", "GRU"))]
+REGRESSORS_OF_STEPS = ("regressor of steps", "regressor by feedback", "regressor by simulation")
+OUTPUT_FEEDBACK = [name for name, (e, *_) in TASKS.items() if hasattr(e, "teacher_forcing")]
 LABELLED = [name for name in TASKS if not name.startswith("regressor")]
 # Adam runs through all its epochs, which are hundreds for so few sequences.
 SOLVERS = {"lbfgs": {"solver": "lbfgs"}, "adam": {"solver": "adam", "max_iter": 6}}

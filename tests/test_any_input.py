@@ -170,7 +170,7 @@ FRAMES_WITH_IDS = {"a frame with words", "a frame with dates"}
 TABLES_WITH_IDS = {"a frame with dates", "a NaN in a table"}
 PARAMETERS = {
     **dict.fromkeys(
-        ["hidden_layer_sizes", "features_per_step", "n_iter_no_change", "n_init"], COUNT
+        ["hidden_layer_sizes", "features_per_step", "n_iter_no_change", "n_init", "n_lags"], COUNT
     ),
     **dict.fromkeys(
         ["activation", "cell", "decoding", "output", "pooling", "solver", "validation_fraction"],

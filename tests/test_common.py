@@ -9,6 +9,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from tasks import state
 
 from sklearn_rnn import (
+    OutputFeedbackRegressor,
     OutputFeedbackTagger,
     PerStepRegressor,
     SequenceClassifier,
@@ -66,7 +67,7 @@ def expected_failures(estimator):
         if isinstance(estimator, SequenceClassifier | SequenceRegressor):
             return ID_CHECKS | dict.fromkeys(SEQUENCE_ID_CHECKS, VALUES_CHANGE)
         return ID_CHECKS
-    if isinstance(estimator, SequenceTagger | OutputFeedbackTagger | PerStepRegressor):
+    if not isinstance(estimator, SequenceClassifier | SequenceRegressor):
         expected = dict.fromkeys(TAGGER_CHECKS, ONE_SEQUENCE)
         if getattr(estimator, "output", None) == "crf":
             expected |= dict.fromkeys(CRF_CHECKS, ONE_WEIGHT)
@@ -93,6 +94,9 @@ def expected_failures(estimator):
         PerStepRegressor(max_iter=50),
         PerStepRegressor((4, 3), bidirectional=True, max_iter=20),
         PerStepRegressor(4, sequence_id=0, max_iter=20),
+        OutputFeedbackRegressor(max_iter=50),
+        OutputFeedbackRegressor((4, 3), n_lags=2, teacher_forcing=False, max_iter=20),
+        OutputFeedbackRegressor(4, sequence_id=0, max_iter=20),
         SequenceClassifier(sequence_id=0),
         SequenceClassifier(4, sequence_id=0, **QUICK),
         SequenceRegressor(4, sequence_id=0, max_iter=20),
@@ -109,6 +113,7 @@ KINDS = [
     SequenceClassifier,
     SequenceRegressor,
     PerStepRegressor,
+    OutputFeedbackRegressor,
     SequenceTagger,
     OutputFeedbackTagger,
 ]
@@ -146,6 +151,8 @@ OURS = [
     (SequenceClassifier(**FAST, solver="adam"), False, sign),
     (SequenceRegressor(**FAST), False, total),
     (PerStepRegressor(**FAST), True, totals),
+    (OutputFeedbackRegressor(**FAST, n_lags=2), True, totals),
+    (OutputFeedbackRegressor(**FAST, teacher_forcing=False), True, totals),
     (SequenceTagger(**FAST, bidirectional=True), True, signs),
     (SequenceTagger(**FAST, output="crf"), True, signs),
     (OutputFeedbackTagger(**FAST), True, signs),

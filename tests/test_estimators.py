@@ -13,6 +13,7 @@ from sklearn.metrics import accuracy_score, r2_score
 from tasks import (
     ACTIVATED,
     QUICK,
+    REGRESSORS_OF_STEPS,
     TASKS,
     X_TEST,
     D,
@@ -281,7 +282,7 @@ def test_score_is_that_of_scikit_learn(name, weight):
     estimator, label = fitted(name), TASKS[name][1]
     y = label(X_TEST)
     per_label = weight if weight is None or y.ndim == 1 else np.repeat(weight, T)
-    if name == "regressor of steps":
+    if name in REGRESSORS_OF_STEPS:
         predicted = estimator.predict(X_TEST).ravel()
         expected = r2_score(y.ravel(), predicted, sample_weight=per_label)
     elif name.startswith("regressor"):
@@ -314,8 +315,9 @@ def test_labels_do_not_depend_on_later_steps(name):
 def test_the_weights_are_what_predict_uses(name):
     estimator = fitted(name)
     estimator.output_weights_ = np.zeros_like(estimator.output_weights_)
-    if hasattr(estimator, "direct_weights_"):
-        estimator.direct_weights_ = np.zeros_like(estimator.direct_weights_)
+    for linear in ("direct_weights_", "autoregressive_weights_"):
+        if hasattr(estimator, linear):
+            setattr(estimator, linear, np.zeros_like(getattr(estimator, linear)))
     estimator.output_biases_ = np.arange(1.0, 1 + estimator.output_biases_.size)
     if name.startswith("regressor"):
         expected = estimator.output_biases_

@@ -27,7 +27,7 @@ from sklearn_rnn import (
 )
 from sklearn_rnn._estimators import base
 from sklearn_rnn._networks import layers
-from sklearn_rnn._networks.output_feedback import _OutputFeedback
+from sklearn_rnn._networks.output_feedback import OutputFeedback
 from sklearn_rnn._training import fit as training
 from sklearn_rnn._training import training_set
 from sklearn_rnn._training.minibatches import Minibatch
@@ -45,7 +45,7 @@ PLACES = {
     "packing": (training_set, "pack"),
     "start": (training, "choose_start"),
     "products": (layers, "rows_times"),
-    "output feedback": (_OutputFeedback, "without_feedback"),
+    "output feedback": (OutputFeedback, "without_feedback"),
     "objective": (Objective, "loss_gradient"),
     "minibatch": (Minibatch, "loss_gradient"),
     "monitor": (Monitor, "__call__"),

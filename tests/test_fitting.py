@@ -11,6 +11,7 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from tasks import (
+    OUTPUT_FEEDBACK,
     QUICK,
     TASKS,
     X_TEST,
@@ -267,7 +268,7 @@ def test_alpha_is_divided_by_the_weight_of_the_sequences(name, weighted, monkeyp
     clone(estimator).set_params(alpha=0.3).fit(sequences, y, weight)
     # of steps that are independent, given what is fed back, every one counts
     lengths = np.array(list(map(len, sequences)))
-    total = weight @ lengths if name in ("teacher forcing", "free running") else weight.sum()
+    total = weight @ lengths if name in OUTPUT_FEEDBACK else weight.sum()
     assert_allclose(alphas, 0.3 / total)
 
 

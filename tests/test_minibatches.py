@@ -197,11 +197,12 @@ def test_a_minibatch_uses_the_sparse_features_that_occur(name, rng):
     p = views(random_parameters(network, rng), network.shapes)
     rows = []
     for minibatch in objective.minibatches(0):
-        assert minibatch.rows.keys() == {"W_in0"}
+        assert minibatch.rows.keys() == network.input_biases.keys()
         rows.append(minibatch.rows["W_in0"].tolist())
         used = minibatch.used(p)
-        assert_array_equal(used["W_in0"], p["W_in0"][rows[-1]])
-        for key in p.keys() - {"W_in0"}:
+        for key in network.input_biases:
+            assert_array_equal(used[key], p[key][rows[-1]])
+        for key in p.keys() - network.input_biases.keys():
             assert used[key] is p[key]
         _, gradients = minibatch.loss_gradient(p)
         assert {key: g.shape for key, g in gradients.items()} == {
@@ -230,7 +231,8 @@ def test_sparse_features_are_penalised_where_they_occur(name, rng):
     expected = views(held.penalty.loss_gradient(w)[1], network.shapes)
     sizes = [len(minibatch.shard.packing.lengths) for minibatch in held.minibatches(0)]
     (i,) = [i for i, m in enumerate(held.minibatches(0)) if 2 in m.rows["W_in0"]]
-    expected["W_in0"] *= np.array([1.0, 0.0, sizes[i] / len(MEMBERS), 0.0])[:, None]
+    for W in network.input_biases:
+        expected[W] *= np.array([1.0, 0.0, sizes[i] / len(MEMBERS), 0.0])[:, None]
     assert_allclose(difference, ravel(expected, network.shapes), rtol=1e-8, atol=1e-10)
 
 

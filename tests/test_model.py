@@ -28,6 +28,7 @@ OTHER = {
     "pooling": ("max", "last"),
     "features_per_step": 2,
     "teacher_forcing": False,
+    "n_lags": 3,
     "sequence_id": 0,
     "solver": "adam",
     "alpha": 7.0,

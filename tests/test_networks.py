@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from derivatives import (
     LENGTHS,
+    NUMBER_FEEDBACK,
     OUTPUT_FEEDBACK,
     OUTPUTS,
     SHORT,
@@ -22,6 +23,7 @@ from derivatives import (
     flat_derivatives,
     hidden_feedback,
     make_shards,
+    number_feedback,
     output_feedback,
     penalty_of,
     random_data,
@@ -90,10 +92,20 @@ DIRECT = {
     )
     for depth, n_directions in product([1, 2], [1, 2])
 }
+NUMBERS = {
+    f"{activation}-{depth}-{n_lags}-{kind}": partial(
+        number_feedback, kind, activation, depth, n_lags
+    )
+    for activation, depth, n_lags, kind in [
+        *product(ACTIVATIONS, [1], [1], NUMBER_FEEDBACK),
+        *product(["tanh"], [1, 2], [2, 9], NUMBER_FEEDBACK),
+    ]
+}
 HIDDEN = {"uneven": uneven} | ELMAN | DIRECT | CELLS
-NETWORKS = HIDDEN | OUTPUT
-# pattern 3 feeds labels back, so it has no numbers as targets
-CASES = [(name, "softmax") for name in NETWORKS] + [(name, "squared") for name in HIDDEN]
+NETWORKS = HIDDEN | OUTPUT | NUMBERS
+CASES = [(name, "softmax") for name in HIDDEN | OUTPUT] + [
+    (name, "squared") for name in HIDDEN | NUMBERS
+]
 
 
 @pytest.mark.parametrize(("name", "output"), CASES)
@@ -219,9 +231,10 @@ def test_roles_of_parameters(name):
     assert network.roles.keys() == network.shapes.keys()
     by_role = {role: {n for n, r in network.roles.items() if r is role} for role in Role}
     assert by_role[Role.INPUT] == network.input_biases.keys() - network.output_terms
-    assert by_role[Role.OUTPUT] == {*network.output_terms}
+    levels = {*network.output_levels} - {"c"}
+    assert by_role[Role.OUTPUT] == {*network.output_terms} | levels
     biases = {*network.input_biases.values(), "c"}
-    assert biases <= by_role[Role.BIAS] == {n for n in network.roles if n[0] != "W"}
+    assert biases <= by_role[Role.BIAS] == {n for n in network.roles if n[0] in "bcdn"}
     assert by_role[Role.HIDDEN] == {n for n in network.shapes if n[0] == "W"} - (
         by_role[Role.INPUT] | by_role[Role.OUTPUT]
     )
@@ -298,6 +311,36 @@ def test_output_feedback_against_a_loop(name, rng):
     Z = network.forward(p, shard)[0]
     assert_close(Z, expected[shard.targets], 1e-12)
     assert_allclose(softmax(Z, axis=1), softmax(expected[shard.targets], axis=1), atol=1e-12)
+
+
+def loop_numbers(p, x, y, network, f, n_given):
+    """Outputs of one sequence; those of the first steps are known, then its own are fed back."""
+    outputs, z = [p["o_0"]] * network.n_lags, []
+    for t, x_t in enumerate(x):
+        v = np.concatenate(outputs[: -network.n_lags - 1 : -1])
+        z.append(step_output(p, x_t, v, network, f) + x_t @ p["W_dir"] + v @ p["W_ar"])
+        outputs.append(y[t] if t < n_given else z[-1])
+    return np.array(z)
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_number_feedback_against_a_loop(name, rng):
+    network, f = NUMBERS[name](), FUNCTIONS[name.split("-")[0]]
+    X, y, weight = random_data(network, rng)
+    (shard,) = make_shards(network, X, y, weight)
+    p = views(random_parameters(network, rng), network.shapes)
+
+    def expected(n_given):
+        pairs = zip(sequences(X), sequences(y))
+        return np.concatenate([loop_numbers(p, x, y, network, f, n_given) for x, y in pairs])
+
+    known = network.n_lags if name.endswith("simulation") else len(X)
+    for Z, n_given in (
+        (network.forward(p, shard)[0], known),
+        (network.infer(p, shard), 0),
+        (network.one_step(p, shard)[0], len(X)),
+    ):
+        assert_close(Z, expected(n_given)[shard.targets], 1e-12)
 
 
 def one_direction(networks):
@@ -457,6 +500,7 @@ def test_attributes_and_parameters_are_inverse(rng):
         hidden_feedback(depth=2, n_directions=2, pooling=("last", "max")),
         output_feedback("teacher", depth=2),
         output_feedback("free"),
+        number_feedback("simulation", depth=2),
     ):
         p = views(random_parameters(network, rng), network.shapes)
         back = network.parameters(network.attributes(p))

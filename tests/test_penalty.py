@@ -10,6 +10,7 @@ from sklearn_rnn._training.penalty import Penalty
 from sklearn_rnn._training.recipe import FEEDBACK, RESERVOIR, SMALL
 
 ALPHA, STIFFNESS = 0.3, 7.0
+OUTPUT = {"W_out", "W_dir", "W_ar", "o_0"}
 
 parametrize_networks = pytest.mark.parametrize("name", NETWORKS)
 parametrize_input = pytest.mark.parametrize("sparse_input", [False, True])
@@ -21,10 +22,14 @@ def penalty_and_start(network, rng, sparse_input=False):
     return Penalty.around_start(network, start, ALPHA, STIFFNESS, sparse_input), start
 
 
+def is_bias(name):
+    return name not in OUTPUT and not name.startswith("W")
+
+
 def expected_strength(name, sparse_input):
-    if not name.startswith("W"):
+    if is_bias(name):
         return 0.0
-    return ALPHA if name == "W_out" or (name == "W_in0" and sparse_input) else STIFFNESS * ALPHA
+    return ALPHA if name in OUTPUT or (name == "W_in0" and sparse_input) else STIFFNESS * ALPHA
 
 
 @parametrize_input
@@ -35,7 +40,7 @@ def test_value_is_a_sum_of_squares(name, sparse_input, rng):
     w = random_parameters(network, rng)
     expected = 0.0
     for name, value in views(w, network.shapes).items():
-        centre = 0.0 if name == "W_out" else start[name]
+        centre = 0.0 if name in OUTPUT else start[name]
         expected += expected_strength(name, sparse_input) / 2 * ((value - centre) ** 2).sum()
     assert_allclose(penalty.loss_gradient(w)[0], expected, rtol=1e-12)
 
@@ -80,7 +85,7 @@ def test_vanishes_where_training_starts(name, kind, rng, seed):
     # biases are free
     p = views(w, network.shapes)
     for name, value in p.items():
-        if not name.startswith("W"):
+        if is_bias(name):
             value += rng.standard_normal(value.shape)
     value, gradient = penalty.loss_gradient(w)
     assert value == 0 and not gradient.any()
@@ -92,7 +97,7 @@ def test_output_weights_are_shrunk_towards_zero(name, rng):
     penalty, start = penalty_and_start(network, rng)
     gradient = penalty.loss_gradient(ravel(start, network.shapes))[1]
     for name, value in views(gradient, network.shapes).items():
-        assert_allclose(value, ALPHA * start[name] if name == "W_out" else 0.0, rtol=1e-12)
+        assert_allclose(value, ALPHA * start[name] if name in OUTPUT else 0.0, rtol=1e-12)
 
 
 def test_arguments_are_not_changed(rng):

@@ -16,6 +16,7 @@ import sklearn_rnn
 TRUSTED = [
     f"sklearn_rnn.{kind.__module__.split('.')[-1]}.{kind.__name__}"
     for kind in (
+        sklearn_rnn.OutputFeedbackRegressor,
         sklearn_rnn.OutputFeedbackTagger,
         sklearn_rnn.PerStepRegressor,
         sklearn_rnn.SequenceClassifier,

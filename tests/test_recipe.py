@@ -4,6 +4,7 @@ import pytest
 
 from sklearn_rnn._training.recipe import (
     FEEDBACK,
+    FEEDBACK_OF_NUMBERS,
     MANY_SEQUENCES,
     RESERVOIR,
     SLOW,
@@ -96,3 +97,6 @@ def test_choose_start_of_numbers():
     assert choose_start(True, True, False, of_numbers=True) == SLOW
     assert choose_start(True, True, True, of_numbers=True) == SMALL
     assert choose_start(False, True, False, of_numbers=True) == RESERVOIR
+    for sparse_input in (False, True):
+        start = choose_start(True, False, sparse_input, of_numbers=True)
+        assert start == FEEDBACK_OF_NUMBERS

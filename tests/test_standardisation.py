@@ -121,7 +121,7 @@ def test_sparse_data_are_not_standardised(name, rng):
     network = NETWORKS[name]()
     data = data_off_scale(network, rng)
     shards, untouched = (make_shards(network, *data, csr=True) for _ in range(2))
-    scaling = scaling_of(shards, network)
+    scaling = standardisation(shards, is_per_step(network), False)
     apply(scaling, shards, False)
     for shard, before in zip(shards, untouched):
         assert_array_equal(shard.X.toarray(), before.X.toarray())
@@ -173,7 +173,7 @@ def test_nearly_constant_columns_are_not_constant(rng):
     assert_allclose(scaling.x_scale[1], 1e-8 * scaling.x_scale[0], rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["tagger", "classifier"])
+@pytest.mark.parametrize("name", ["tagger", "classifier", "simulation"])
 def test_rows_without_weight_do_not_count(name, rng):
     network = NETWORKS[name](output="squared")
     X, y, weight = data_off_scale(network, rng)
@@ -207,8 +207,9 @@ def test_weights_of_constant_features_start_at_zero(name, csr, rng):
     before = ravel(p, network.shapes)
     start = scaling.without_constants(network, p)
     assert_array_equal(ravel(p, network.shapes), before)
-    assert not start["W_in0"][1].any()
-    start["W_in0"][1] = p["W_in0"][1]
+    for W in network.input_biases:
+        assert not start[W][1].any()
+        start[W][1] = p[W][1]
     for key, value in p.items():
         assert_array_equal(start[key], value)
 

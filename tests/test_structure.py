@@ -14,7 +14,14 @@ from sklearn_rnn._training.objective import Objective
 PACKAGE = Path(sklearn_rnn.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-ESTIMATORS = ("tagger", "classifier", "regressor", "per_step_regressor", "output_feedback")
+ESTIMATORS = (
+    "tagger",
+    "classifier",
+    "regressor",
+    "per_step_regressor",
+    "output_feedback",
+    "output_feedback_regressor",
+)
 TOOLS = ("metrics", "model_selection", "_scoring", "preprocessing", "datasets")
 ALWAYS = {"numpy", "scipy"}
 # package or module: what it may import of ours and of others, besides itself and ALWAYS

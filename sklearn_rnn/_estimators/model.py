@@ -120,11 +120,15 @@ class FittedModel:
         """Refuse X where the network overflows; ``is_finite`` (n,) is for each target."""
         overflowed = np.flatnonzero(~is_finite)
         if len(overflowed):
+            reason = "grows without bound in unbounded units"
+            remedy = "take activation='tanh'"
+            if self.network.feedback_biases:
+                reason = "the numbers that are fed back grow without bound"
+                remedy = "fit with a larger alpha, or with teacher_forcing=False"
             raise ValueError(
                 "The network overflows at "
                 f"{sequences.describe_target(overflowed[0], per_step=self.per_step)}: X is too "
-                "large there, or grows without bound in unbounded units. Look at its values, or "
-                "take activation='tanh'."
+                f"large there, or {reason}. Look at its values, or {remedy}."
             )
 
 

@@ -1,6 +1,6 @@
 """The layout that every X is read into, and values that have an entry for each of its steps."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
@@ -72,6 +72,21 @@ class Sequences:
     def give_back_of_sequences(self, values):
         """Return values for each sequence, (S, ...); of a long table one for each row, (N, ...)."""
         return np.repeat(values, self.lengths, axis=0) if self.layout == "long" else values
+
+    def after(self, n_steps):
+        """Return these sequences after so many steps of zeros, and which rows are not these."""
+        is_given = np.ones(self.rows.shape[0] + n_steps * self.n_sequences, bool)
+        lengths = self.lengths + n_steps
+        is_given[(np.cumsum(lengths) - lengths)[:, None] + np.arange(n_steps)] = False
+        if sparse.issparse(self.rows):
+            counts = np.zeros(len(is_given), int)
+            counts[is_given] = np.diff(self.rows.indptr)
+            entries = self.rows.data, self.rows.indices, np.concatenate([[0], np.cumsum(counts)])
+            rows = sparse.csr_array(entries, shape=(len(is_given), self.n_features))
+        else:
+            rows = np.zeros((len(is_given), self.n_features), self.rows.dtype)
+            rows[is_given] = self.rows
+        return replace(self, rows=rows, lengths=lengths), is_given
 
 
 def read_step_values(values, sequences, name):

@@ -78,3 +78,39 @@ def read_targets(y, place="sequence {}".format):
         i = int(np.argwhere(~is_finite)[0, 0])
         raise ValueError(f"y holds NaN or infinity for {place(i)}. Leave the sequence out.")
     return y
+
+
+def read_past_targets(y_past, sequences, n_lags, n_targets):
+    """Return the last ``n_lags`` outputs before the first step of each sequence, (S, L, K).
+
+    There is one array (m,) or (m, K) for each sequence, m at least ``n_lags``; for a table that is
+    one sequence, it is the array.
+    """
+    check_dense(y_past, "y_past")
+    if sequences.layout == "long" and sequences.ids is None:
+        parts = {"y_past": y_past}
+    else:
+        if depth(y_past) == 0:
+            given, of = format_value(y_past), sequences.name
+            raise ValueError(f"y_past must hold one array for each sequence of {of}, got {given}.")
+        y_past = np.asarray(y_past) if hasattr(y_past, "columns") else y_past
+        check_count(y_past, sequences.n_sequences, "y_past", "sequence", sequences.name)
+        parts = {f"y_past[{i}]": part for i, part in enumerate(y_past)}
+    return np.stack([_read_past(part, name, n_lags, n_targets) for name, part in parts.items()])
+
+
+def _read_past(y, name, n_lags, n_targets):
+    y = as_numeric_array(y, name, dtype=np.float64)
+    if y.ndim == 1 and n_targets == 1:
+        y = y[:, None]
+    if y.ndim != 2 or y.shape[1] != n_targets or len(y) < n_lags:
+        shape = f"at least {n_lags} numbers"
+        if n_targets > 1:
+            shape = f"at least {n_lags} rows of {n_targets} numbers"
+        raise ValueError(f"{name} has shape {y.shape}, but must hold {shape}: the last outputs.")
+    is_finite = np.isfinite(y).all(axis=1)
+    if not is_finite.all():
+        raise ValueError(
+            f"{name} holds NaN or infinity at step {np.argmin(is_finite)}. Fill it in."
+        )
+    return y[-n_lags:]

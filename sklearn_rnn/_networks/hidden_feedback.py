@@ -71,6 +71,8 @@ class HiddenFeedback:
     """
 
     hidden_feedback = True
+    feedback_biases: dict[str, str] = {}
+    output_levels = ("c",)
 
     def __init__(
         self,
@@ -91,6 +93,8 @@ class HiddenFeedback:
         self.direct = direct
         self.cell = cell
         self.output_only = output_only
+        # an output that couples the steps needs whole sequences
+        self.warm_up_steps = None if output.couples_steps else 0
         self.n_features = self.layers[0].n_inputs
         n_features = self.layers[-1].n_outputs * max(len(self.pooling), 1)
         self.shapes, self.roles = {}, {}

@@ -25,8 +25,12 @@ class Network(Protocol):
         What each parameter does.
     input_biases : dict of str to str
         Name of each weight that multiplies the features, and of the bias that is added to it.
+    feedback_biases : dict of str to str
+        Name of each weight that multiplies numbers fed back, and of the bias that is added to it.
     output_terms : tuple of str
         Names of the parameters that, beside the bias `c`, the logits are linear in.
+    output_levels : tuple of str
+        Names of the parameters that are values of the outputs, such as `c`.
     output : Output
     n_features, n_outputs : int
         D and K.
@@ -34,9 +38,12 @@ class Network(Protocol):
         With 2, some units read the sequences from their ends.
     hidden_feedback : bool
         Whether the hidden units feed back; otherwise the output does. Training starts elsewhere
-        then, and takes long sequences in pieces.
+        then.
     cell : str
         What the hidden units are: a key of `CELLS`.
+    warm_up_steps : int or None
+        In training, pieces of long sequences need so many steps before their targets at least; None
+        where sequences must stay whole.
     output_only : bool
         Whether the hidden units start as those of a reservoir, see `HiddenFeedback`.
     """
@@ -44,13 +51,16 @@ class Network(Protocol):
     shapes: Shapes
     roles: dict[str, Role]
     input_biases: dict[str, str]
+    feedback_biases: dict[str, str]
     output_terms: tuple[str, ...]
+    output_levels: tuple[str, ...]
     output: Output
     n_features: int
     n_outputs: int
     n_directions: int
     hidden_feedback: bool
     cell: str
+    warm_up_steps: int | None
     output_only: bool
 
     def initial(self, rng: np.random.RandomState, start) -> Parameters:

@@ -11,13 +11,13 @@ from scipy import sparse
 from .activations import ACTIVATIONS
 from .chains import DECODERS, draw, log_marginals, most_probable, pass_on, sample
 from .layers import random_inputs
-from .outputs import Softmax, log_softmax, softmax, softmax_product
+from .outputs import Output, Softmax, log_softmax, softmax, softmax_product
 from .packing import Packing
 from .parameters import Role
 from .products import column_sums, rows_times
 
 
-class _OutputCache(NamedTuple):
+class OutputCache(NamedTuple):
     packing: Packing
     states: list  # X, then the states of each layer
     feedback: np.ndarray | sparse.csr_array  # what W_fb is multiplied by
@@ -28,7 +28,7 @@ class _OutputCache(NamedTuple):
         return self.states[-1]  # what the output layer sees
 
 
-class _OutputFeedback:
+class OutputFeedback:
     """h_t = f(x_t W_in + o_{t-1} W_fb + b) and z_t = h_t W_out + c, with o_t = softmax(z_t).
 
     W_fb is (K + 1, H): its last row stands for "nothing yet", the feedback of the first step.
@@ -42,17 +42,23 @@ class _OutputFeedback:
         Units of each layer.
     activation : str
         A key of `ACTIVATIONS`.
+    n_fed_back : int, optional
+        Rows of W_fb; by default K + 1.
     """
 
     n_directions = 1
     hidden_feedback = False
     cell = "elman"
     output_only = False
+    warm_up_steps = None
     input_biases = {"W_in0": "b0"}
-    output_terms = ("W_out",)
-    output = Softmax()
+    feedback_biases: dict[str, str] = {}  # labels fed back are not standardised
+    output_terms: tuple[str, ...] = ("W_out",)
+    output_levels: tuple[str, ...] = ("c",)
+    output: Output = Softmax()
 
-    def __init__(self, n_features, hidden_layer_sizes, n_outputs, activation):
+    def __init__(self, n_features, hidden_layer_sizes, n_outputs, activation, n_fed_back=None):
+        n_fed_back = n_outputs + 1 if n_fed_back is None else n_fed_back
         self.activation = ACTIVATIONS[activation]
         self.n_features = n_features
         self.n_layers = len(hidden_layer_sizes)
@@ -62,7 +68,7 @@ class _OutputFeedback:
         for i, shape in enumerate(zip(sizes, sizes[1:])):
             self.shapes |= {f"W_in{i}": shape, f"b{i}": shape[1:]}
         self.shapes |= {
-            "W_fb": (n_outputs + 1, sizes[1]),
+            "W_fb": (n_fed_back, sizes[1]),
             "W_out": (sizes[-1], n_outputs),
             "c": (n_outputs,),
         }
@@ -153,15 +159,14 @@ class _OutputFeedback:
         return {
             "input_weights_": [p[f"W_in{i}"] for i in layers],
             "hidden_biases_": [p[f"b{i}"] for i in layers],
-            "feedback_weights_": p["W_fb"][:-1],
-            "initial_feedback_": p["W_fb"][-1],
+            **self._feedback_attributes(p),
             "output_weights_": p["W_out"],
             "output_biases_": p["c"],
         }
 
     def parameters(self, attributes):
         p = {
-            "W_fb": np.vstack([attributes["feedback_weights_"], attributes["initial_feedback_"]]),
+            **self._feedback_parameters(attributes),
             "W_out": attributes["output_weights_"],
             "c": attributes["output_biases_"],
         }
@@ -170,8 +175,15 @@ class _OutputFeedback:
             p[f"b{i}"] = attributes["hidden_biases_"][i]
         return p
 
+    def _feedback_attributes(self, p):
+        return {"feedback_weights_": p["W_fb"][:-1], "initial_feedback_": p["W_fb"][-1]}
 
-class TeacherForced(_OutputFeedback):
+    def _feedback_parameters(self, attributes):
+        W_fb = np.vstack([attributes["feedback_weights_"], attributes["initial_feedback_"]])
+        return {"W_fb": W_fb}
+
+
+class TeacherForced(OutputFeedback):
     """o_{t-1} is the true previous label, one-hot: no loop over time, all rows at once."""
 
     def forward(self, p, shard):
@@ -180,7 +192,7 @@ class TeacherForced(_OutputFeedback):
         feedback = previous_labels(shard.y, shard.packing, self.n_outputs, shard.X.dtype)
         A += feedback @ p["W_fb"]
         Z = self._activate(p, A, above)
-        return Z, _OutputCache(shard.packing, [shard.X, A, *above], feedback, Z)
+        return Z, OutputCache(shard.packing, [shard.X, A, *above], feedback, Z)
 
     def vjp(self, p, cache, dZ):
         return self._gradients(cache, self._backward(p, cache.states[1:], dZ), dZ)
@@ -232,7 +244,7 @@ class _LabelChain:
         return self._network.logits(self._p, self._A[rows][:, None, :] + self._W_fb[previous])
 
 
-class FreeRunning(_OutputFeedback):
+class FreeRunning(OutputFeedback):
     """o_{t-1} is the network's own softmax output: a loop over time, differentiated through it."""
 
     def forward(self, p, shard):
@@ -246,7 +258,7 @@ class FreeRunning(_OutputFeedback):
             feedback[linked, :K] = softmax(Z[before])
             A[now] += feedback[now] @ p["W_fb"]
             Z[now] = self._activate(p, A[now], [A_i[now] for A_i in above])
-        return Z, _OutputCache(packing, [shard.X, A, *above], feedback, Z)
+        return Z, OutputCache(packing, [shard.X, A, *above], feedback, Z)
 
     def infer(self, p, shard):
         return self.forward(p, shard)[0]

@@ -24,6 +24,7 @@ from .recipe import (
     DEFAULT_ALPHA,
     RESERVOIR,
     RIDGE_ALPHAS,
+    WARM_UP_STEPS,
     choose_iterations,
     choose_piece_steps,
     choose_solver,
@@ -314,11 +315,14 @@ def _start(network, data, seed):
 def _training_set(network, data, members, options):
     cut = None
     n_steps = choose_piece_steps(options.truncated_bptt_steps, network.cell)
-    # an output that couples the steps needs whole sequences
-    takes_pieces = network.hidden_feedback and not network.output.couples_steps
-    if n_steps is not None and data.per_step and takes_pieces:
+    if n_steps is not None and data.per_step and network.warm_up_steps is not None:
         if (data.lengths[members] > n_steps).any():
-            cut = partial(cut_into_pieces, n_steps=n_steps, n_directions=network.n_directions)
+            cut = partial(
+                cut_into_pieces,
+                n_steps=n_steps,
+                n_warm_up=max(WARM_UP_STEPS, network.warm_up_steps),
+                n_directions=network.n_directions,
+            )
     return TrainingSet(data, members, network.output.standardises_targets, cut)
 
 

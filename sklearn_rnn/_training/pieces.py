@@ -11,21 +11,23 @@ from dataclasses import replace
 import numpy as np
 
 from .._execution.shards import Data
-from .recipe import WARM_UP_STEPS
 
 
-def cut_into_pieces(data: Data, members: np.ndarray, n_steps: int, n_directions: int) -> Data:
+def cut_into_pieces(
+    data: Data, members: np.ndarray, n_steps: int, n_warm_up: int, n_directions: int
+) -> Data:
     """Return the members as pieces of about ``n_steps``, whole if they are not much longer.
 
-    With two directions, steps after a piece warm up the units that read back.
+    A piece has ``n_warm_up`` steps before its targets; with two directions so many after them, too,
+    which warm up the units that read back.
     """
     starts, lengths, cores = [], [], []
     for start, length in zip(data.starts[members].tolist(), data.lengths[members].tolist()):
         n_pieces = 1 if length <= 1.5 * n_steps else -(-length // n_steps)
         edges = [i * length // n_pieces for i in range(n_pieces + 1)]
         for core, end in zip(edges, edges[1:]):
-            first = max(0, core - WARM_UP_STEPS)
-            last = min(length, end + WARM_UP_STEPS) if n_directions == 2 else end
+            first = max(0, core - n_warm_up)
+            last = min(length, end + n_warm_up) if n_directions == 2 else end
             starts.append(start + first)
             lengths.append(last - first)
             cores.append((core - first, end - first))

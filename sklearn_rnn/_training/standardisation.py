@@ -55,21 +55,36 @@ class Standardisation:
         for W, b in network.input_biases.items():
             p[W] = p[W] / self.x_scale[:, None]
             p[b] = p[b] - self.x_mean @ p[W]
+        for W, b in network.feedback_biases.items():
+            mean, scale = self._fed_back(p[W])
+            p[W] = p[W] / scale[:, None]
+            p[b] = p[b] - mean @ p[W]
         for W in network.output_terms:
             p[W] = p[W] * self.y_scale
-        p["c"] = p["c"] * self.y_scale + self.y_mean
+        for level in network.output_levels:
+            p[level] = p[level] * self.y_scale + self.y_mean
         return p
 
     def unfold(self, network, p):
         """Return the inverse of `fold`."""
         p = dict(p)
+        for level in network.output_levels:
+            p[level] = (p[level] - self.y_mean) / self.y_scale
         for W in network.output_terms:
             p[W] = p[W] / self.y_scale
-        p["c"] = (p["c"] - self.y_mean) / self.y_scale
+        for W, b in network.feedback_biases.items():
+            mean, scale = self._fed_back(p[W])
+            p[b] = p[b] + mean @ p[W]
+            p[W] = p[W] * scale[:, None]
         for W, b in network.input_biases.items():
             p[b] = p[b] + self.x_mean @ p[W]
             p[W] = p[W] * self.x_scale[:, None]
         return p
+
+    def _fed_back(self, W):
+        """Mean and scale of the targets that the rows of W multiply: all targets at each lag."""
+        n_lags = len(W) // len(self.y_mean)
+        return np.tile(self.y_mean, n_lags), np.tile(self.y_scale, n_lags)
 
 
 def standardisation(shards, per_step, with_targets):
