@@ -127,7 +127,7 @@ class OutputFeedbackRegressor(StepNumbersMixin, RecurrentEstimator):
     loss_curve_ : list of float
         Loss after each iteration.
     validation_scores_ : list of float or None
-        Score on the held-out sequences after each iteration, with early stopping: of simulations.
+        Score on the held-out sequences after each iteration, with early stopping.
     n_iter_ : int
         Iterations of the solver.
     n_parameters_ : int
