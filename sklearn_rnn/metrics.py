@@ -23,6 +23,11 @@ __all__ = [
     "token_accuracy_score",
 ]
 
+
+def __dir__():
+    return __all__
+
+
 # IOB1 and IOB2 have B and I; BIOES adds E and S, which BILOU calls L and U.
 _PREFIXES = set("OBIESLU")
 _STAY_OPEN = set("BI")

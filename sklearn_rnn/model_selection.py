@@ -20,6 +20,10 @@ from ._scoring import sequence_scorer
 __all__ = ["SequenceKFold", "SequenceTimeSeriesSplit", "sequence_scorer", "train_test_split"]
 
 
+def __dir__():
+    return __all__
+
+
 class SequenceKFold(BaseCrossValidator):
     """K-fold cross-validation of a long table, which keeps its sequences whole.
 

@@ -20,3 +20,7 @@ __all__ = [
     "to_table",
     "unpad",
 ]
+
+
+def __dir__():
+    return __all__
