@@ -1,5 +1,7 @@
 """Recurrent neural networks as scikit-learn estimators."""
 
+from importlib import import_module
+
 from ._version import __version__ as __version__
 from .classifier import SequenceClassifier
 from .output_feedback import OutputFeedbackTagger
@@ -16,3 +18,16 @@ __all__ = [
     "SequenceRegressor",
     "SequenceTagger",
 ]
+
+_MODULES = ("datasets", "metrics", "model_selection", "preprocessing")
+
+
+def __getattr__(name):
+    # on first use: most programs need the estimators alone, and start sooner
+    if name in _MODULES:
+        return import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return [*__all__, *_MODULES, "__version__"]
