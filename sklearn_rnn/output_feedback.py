@@ -130,7 +130,8 @@ class OutputFeedbackTagger(TaggerMixin, RecurrentEstimator):
         validation score or, without early stopping, by penalised loss.
     warm_start : bool, default=False
         Whether `fit` continues from the weights of the last fit, in one run whatever `n_init` is.
-        The penalty goes on pulling to where that fit had started.
+        The penalty goes on pulling to where that fit had started, and `loss_curve_` and `n_iter_`
+        run on.
     n_jobs : int, default=None
         Threads, as joblib counts them. They change the time only, never the result. In a worker of
         a parallel search there is one.

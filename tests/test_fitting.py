@@ -375,10 +375,26 @@ def test_warm_start_goes_on(name):
     with pytest.warns(ConvergenceWarning):
         estimator = clone(TASKS[name][0]).set_params(max_iter=5, warm_start=True)
         estimator.fit(X_given, label(X))
-    before = estimator.loss_
+    before, curve = estimator.loss_, estimator.loss_curve_
     estimator.set_params(max_iter=200).fit(X_given, label(X))
-    assert estimator.loss_curve_[0] <= before * (1 + 1e-9)
     assert estimator.loss_ < before
+    # the curve goes on
+    assert estimator.loss_curve_[:5] == curve
+    assert estimator.loss_curve_[5] <= before * (1 + 1e-9)
+    assert estimator.n_iter_ == len(estimator.loss_curve_) > 5
+
+
+@of_each_task
+def test_warm_start_goes_on_with_its_validation_scores(name):
+    label = TASKS[name][1]
+    estimator = clone(TASKS[name][0]).set_params(max_iter=3, warm_start=True, early_stopping=True)
+    with pytest.warns(ConvergenceWarning, match="max_iter=3 "):
+        estimator.fit(X, label(X))
+    scores = estimator.validation_scores_
+    with pytest.warns(ConvergenceWarning, match="max_iter=3 "):
+        estimator.fit(X, label(X))
+    assert estimator.validation_scores_[:3] == scores
+    assert len(estimator.validation_scores_) == estimator.n_iter_ == 6
 
 
 @of_each_task

@@ -141,7 +141,7 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         )
         self._become(record(trained.p, trained))
         progress.end()
-        return trained.status, len(trained.loss_curve)
+        return trained.status, len(trained.loss_curve) - (len(before.loss_curve) if before else 0)
 
     def _partial_fit(self, X, y, sample_weight, classes=None):
         """Do what `partial_fit` does."""
@@ -261,7 +261,8 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         if not hasattr(self, "_model"):
             return None
         p = fitted_model(self).p
-        return Trained(p, self._seed, self._n_seen, None, self.loss_, self.loss_curve_, None)
+        curves = self.loss_curve_, self.validation_scores_
+        return Trained(p, self._seed, self._n_seen, None, self.loss_, *curves)
 
     def _check_continues(self, structure, network, what):
         """Refuse to go on from the weights of another network."""

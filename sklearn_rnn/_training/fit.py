@@ -89,8 +89,8 @@ class Trained(NamedTuple):
         How the solver ended, see `solvers`.
     loss : float
         Penalised training loss at p.
-    loss_curve : list of float
-    validation_scores : list of float or None
+    loss_curve, validation_scores : list of float, or None
+        After each iteration, the earlier ones of a warm start included.
     """
 
     p: Parameters
@@ -282,14 +282,17 @@ def _fit_output(run, w, monitor):
 
 def _outcome(run, seed, parameters, monitor, status):
     """What was trained from one start, and its merit."""
+    before, scores = run.before, monitor.validation_scores if run.validate else None
+    if before and before.validation_scores and scores:
+        scores = before.validation_scores + scores
     trained = Trained(
         parameters(monitor.w),
         seed,
         n_observations(run.network, run.data),
         status,
         monitor.loss,
-        monitor.loss_curve,
-        monitor.validation_scores if run.validate else None,
+        (before.loss_curve if before else []) + monitor.loss_curve,
+        scores,
     )
     return trained, monitor.merit
 
