@@ -35,7 +35,8 @@ for name in {MODULES}:
     loaded = "sklearn_rnn." + name in sys.modules
     print(name, loaded, getattr(sklearn_rnn, name).__name__)
 """
-    printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    command = [sys.executable, "-c", code]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True)
     assert printed.stdout.splitlines() == [f"{name} False sklearn_rnn.{name}" for name in MODULES]
 
 
