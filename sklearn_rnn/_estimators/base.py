@@ -399,8 +399,9 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
 
 def fitted_model(estimator):
     """Return the model that an estimator was fitted to, with its present weights."""
-    check_is_fitted(estimator)
     attributes = vars(estimator)  # one fit as a whole: `fit` replaces the dict
+    if "_model" not in attributes:
+        check_is_fitted(estimator)
     return attributes["_model"].updated(attributes)
 
 

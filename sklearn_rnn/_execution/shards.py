@@ -107,14 +107,18 @@ class LazyShard:
         return self.pack(self.sequences)
 
 
-def pack(data: Data, sequences: np.ndarray, workspace: Workspace | None = None) -> Shard:
+def pack(data: Data, sequences: np.ndarray, workspace: Workspace | None = None, like=None) -> Shard:
     """Pack the given sequences into one shard, whose arrays are copies.
 
-    ``workspace`` provides the memory for work on the shard; by default NumPy does.
+    ``workspace`` provides the memory for work on the shard; by default NumPy does. ``like`` is the
+    `Packing` of another shard with the same workspace, which is used again if it fits: then its
+    slices are not made anew.
     """
     sequences = _longest_first(data.lengths, sequences)
-    empty = np.empty if workspace is None else workspace.empty
-    packing = Packing(data.lengths[sequences], empty)
+    packing = like
+    if like is None or not np.array_equal(like.lengths, data.lengths[sequences]):
+        empty = np.empty if workspace is None else workspace.empty
+        packing = Packing(data.lengths[sequences], empty)
     rows = packing.rows(data.starts[sequences])
     targets = rows if data.per_step else sequences
     return Shard(
@@ -150,8 +154,10 @@ def partition_into_shards(lengths, sequences=None):
         np.maximum(1, MAX_ROWS_PER_SHARD // lengths),
     )
     n_shards = ceil((1.0 / per_shard).sum() - 1e-9)
+    if n_shards == 1:
+        return [order]
     # An even number, so that two threads get the same number of shards.
-    n_shards += n_shards % 2 if n_shards > 1 else 0
+    n_shards += n_shards % 2
     # All shards get about the same number of rows, as threads wait for the largest. Cut the rows
     # into equal parts; a sequence belongs to the part that contains its middle row, so that no
     # shard deviates from the mean by more than one sequence.

@@ -1,5 +1,6 @@
 """Memory that is reused from shard to shard."""
 
+import math
 import threading
 
 import numpy as np
@@ -42,7 +43,7 @@ class Workspace(threading.local):
             return np.empty(shape, dtype)
         dtype = np.dtype(dtype)
         start = -(-self._used_bytes // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
-        self._used_bytes = start + int(np.prod(shape)) * dtype.itemsize
+        self._used_bytes = start + math.prod(shape) * dtype.itemsize
         if self._used_bytes > len(self._block):
             return np.empty(shape, dtype)
         return self._block[start : self._used_bytes].view(dtype).reshape(shape)

@@ -11,6 +11,9 @@ _LONGEST_REASON = 200  # characters of another library's message in ours
 # A fixed-width array takes 4 bytes a character for every item; longer strings stay objects.
 _LONGEST_FIXED_WIDTH = 64
 
+# The dtypes that values are computed in; others are converted to the first.
+FLOATS = (np.float64, np.float32)
+
 # for scikit-learn's `check_array`
 _EMPTY = {"ensure_min_samples": 0, "ensure_min_features": 0}
 _ANY_SHAPE = {"ensure_all_finite": False, "ensure_2d": False, "allow_nd": True, **_EMPTY}
@@ -39,6 +42,11 @@ def is_missing(value):
         return True
     except ValueError:  # an array is neither true nor false
         return False
+
+
+def is_float_array(x):
+    """Return whether x is a plain array of numbers in a precision that we compute in."""
+    return type(x) is np.ndarray and x.dtype in FLOATS
 
 
 def depth(x):
@@ -105,7 +113,7 @@ def concatenate(parts, name):
         return np.concatenate(parts)
 
 
-def as_numeric_array(x, name, *, dtype=(np.float64, np.float32), accept_sparse=False, remedy=""):
+def as_numeric_array(x, name, *, dtype=FLOATS, accept_sparse=False, remedy=""):
     """Return x as an array of real numbers; values of no given dtype are converted to the first.
 
     Neither the number of dimensions nor whether values are finite is checked. ``remedy`` is what

@@ -61,7 +61,9 @@ class Sequences:
     def split(self, values):
         """Return values of all rows as an object array with those of each sequence."""
         ends = np.cumsum(self.lengths)
-        return object_array([values[end - n : end] for n, end in zip(self.lengths, ends)])
+        starts = ends - self.lengths
+        bounds = zip(starts.tolist(), ends.tolist())
+        return object_array([values[start:end] for start, end in bounds])
 
     def give_back(self, values):
         """Return values for each row, (N, ...), in the layout in which the user passed X."""

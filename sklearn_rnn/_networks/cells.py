@@ -9,6 +9,7 @@ import numpy as np
 
 from .packing import Packing
 from .parameters import Parameters, Shapes
+from .products import column_blocks
 
 
 class Walk(NamedTuple):
@@ -111,7 +112,7 @@ class CellLayer:
         return _side_by_side([H for H, _ in results]), [cache for _, cache in results]
 
     def vjp(self, p, caches, dH, needs_dX):
-        parts = zip(self._split(p), caches, np.split(dH, self.n_directions, axis=1))
+        parts = zip(self._split(p), caches, column_blocks(dH, self.n_directions))
         results = [self.cell.vjp(p_d, cache, dH_d, needs_dX) for p_d, cache, dH_d in parts]
         gradients = self._join([of_cell for of_cell, _ in results])
         return gradients, sum(dX for _, dX in results) if needs_dX else None
@@ -128,7 +129,7 @@ class CellLayer:
     def _split(self, p):
         """Return the parameters of each direction."""
         parts = {
-            name: W if name == "W_rec" else np.split(W, self.n_directions, axis=-1)
+            name: W if name == "W_rec" else column_blocks(W, self.n_directions)
             for name, W in p.items()
         }
         return [{name: W[d] for name, W in parts.items()} for d in range(self.n_directions)]

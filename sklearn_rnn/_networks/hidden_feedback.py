@@ -17,7 +17,7 @@ from .outputs import Output
 from .packing import Packing
 from .parameters import Role
 from .pooling import POOLS
-from .products import column_sums, cross_product, rows_times
+from .products import column_blocks, column_sums, cross_product, rows_times
 
 # D inputs, H units, their activation f and C directions make a layer.
 CELLS = {
@@ -179,7 +179,7 @@ class HiddenFeedback:
 
     def _unpool(self, cache, dQ):
         """Spread dQ (S, H * number of pools) over the rows (N, H)."""
-        parts = np.split(dQ, len(self.pooling), axis=1)
+        parts = column_blocks(dQ, len(self.pooling))
         dH = cache.packing.empty((cache.packing.n_rows, parts[0].shape[1]), dQ.dtype)
         dH.fill(0)
         for name, pool_cache, part in zip(self.pooling, cache.pools, parts):

@@ -11,7 +11,7 @@ import numpy as np
 from .activations import Activation
 from .packing import Packing
 from .parameters import Parameters, Shapes
-from .products import column_sums, cross_product, rows_times
+from .products import column_blocks, column_sums, cross_product, rows_times
 
 
 class Layer(Protocol):
@@ -164,7 +164,7 @@ class ElmanLayer:
         n_blocks = self.shapes["W_rec"][0]
         directions = map(self._direction, range(n_blocks))
         walks = (packing.steps_back if back else packing.steps for back in directions)
-        return zip(walks, *(np.split(array, n_blocks, axis=1) for array in arrays))
+        return zip(walks, *(column_blocks(array, n_blocks) for array in arrays))
 
     def _direction(self, block):
         """0 for a block that reads forward in time, 1 for one that reads back."""
@@ -217,7 +217,7 @@ class LeakyLayer(ElmanLayer):
         A = X @ p["W_in"]
         A += p["b"]
         H = np.empty_like(A)
-        blocks = (np.split(array, len(self.leaks), axis=1) for array in (A, state, H))
+        blocks = (column_blocks(array, len(self.leaks)) for array in (A, state, H))
         for leak, W_rec, A_b, before, H_b in zip(self.leaks, p["W_rec"], *blocks):
             A_b += before @ W_rec
             self.activation.apply(A_b)

@@ -37,12 +37,15 @@ def merge_duplicates(data: Data, ignores_weightless: bool):
         y = y.copy()
         y[weight == 0] = 0
     ends = np.cumsum(data.lengths)
+    starts = ends - data.lengths
+    first, end_of = (starts, ends) if data.per_step else (np.arange(len(y)), np.arange(len(y)) + 1)
+    has_weight = np.logical_or.reduceat(weight != 0, first)
+    digest = _digests_of(data.X, y)
     equal = {}  # digest -> the sequences that have it, and where their targets are
-    for i, (start, end) in enumerate(zip((ends - data.lengths).tolist(), ends.tolist())):
-        targets = slice(start, end) if data.per_step else slice(i, i + 1)
-        if weight[targets].any():
-            key = _digest(data.X, start, end, y[targets])
-            equal.setdefault(key, []).append((i, targets))
+    bounds = (array[has_weight].tolist() for array in (starts, ends, first, end_of))
+    for i, start, end, *targets in zip(np.flatnonzero(has_weight).tolist(), *bounds):
+        targets = slice(*targets)
+        equal.setdefault(digest(start, end, targets), []).append((i, targets))
     merged = weight.copy()
     for copies in equal.values():
         if len(copies) > 1:  # sorted, so that the order of the sequences does not change the sum
@@ -50,17 +53,30 @@ def merge_duplicates(data: Data, ignores_weightless: bool):
     return np.array([equal[key][0][0] for key in sorted(equal)]), merged
 
 
-def _digest(X, start, end, y):
-    """Return a fingerprint of a sequence and its targets: less memory than the sequence as a key.
+def _digests_of(X, y):
+    """Return a function that gives the fingerprint of a sequence and its targets.
 
-    128 bits, so that two different sequences never share one by chance.
+    It takes the first row of the sequence, the row after its last, and the slice of its targets. A
+    fingerprint takes less memory than the sequence as a key. 128 bits, so that two different
+    sequences never share one by chance.
     """
-    digest = blake2b(digest_size=16)
+    y = np.ascontiguousarray(y)
     if sparse.issparse(X):
-        entries = slice(X.indptr[start], X.indptr[end])
-        parts = np.diff(X.indptr[start : end + 1]), X.indices[entries], X.data[entries]
+        counts = np.diff(X.indptr)
+
+        def parts(start, end):
+            entries = slice(X.indptr[start], X.indptr[end])
+            return counts[start:end], X.indices[entries], X.data[entries]
+
     else:
-        parts = (X[start:end],)
-    for part in (*parts, y):
-        digest.update(np.ascontiguousarray(part))
-    return digest.digest()
+
+        def parts(start, end):
+            return (np.ascontiguousarray(X[start:end]),)
+
+    def digest(start, end, targets):
+        state = blake2b(digest_size=16)
+        for part in (*parts(start, end), y[targets]):
+            state.update(part)
+        return state.digest()
+
+    return digest

@@ -63,6 +63,7 @@ class TrainingSet:
         self.observation_weight = (mean_weight * counts)[members].sum()
         self._whole = replace(data, weight=weight / self.target_weight)
         self._workspace = Workspace()
+        self._latest = None
         self._members, self._data = members, self._whole
         if cut is not None:
             self._data = cut(self._whole, members)
@@ -75,7 +76,9 @@ class TrainingSet:
 
     def pack(self, sequences):
         """Return one standardised shard of some members or pieces, by their numbers."""
-        return self._standardise(pack(self._data, sequences, self._workspace))
+        shard = pack(self._data, sequences, self._workspace, self._latest)
+        self._latest = shard.packing  # minibatches of sequences of one length have equal packings
+        return self._standardise(shard)
 
     def mean_square_norm(self):
         """Return the mean squared norm of the rows of sparse X, sequences by their weights."""
