@@ -146,6 +146,8 @@ def partition_into_shards(lengths, sequences=None):
     Sequences of similar length share a shard, the longest come first.
     """
     sequences = np.arange(len(lengths)) if sequences is None else sequences
+    if len(sequences) == 1:  # what follows takes a tenth of the time of one short prediction
+        return [sequences]
     order = _longest_first(lengths, sequences)
     lengths = lengths[order]
     per_shard = np.clip(
