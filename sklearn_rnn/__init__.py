@@ -19,7 +19,7 @@ __all__ = [
     "SequenceTagger",
 ]
 
-_MODULES = ("datasets", "metrics", "model_selection", "preprocessing")
+_MODULES = ("datasets", "export", "metrics", "model_selection", "preprocessing")
 
 
 def __getattr__(name):

@@ -41,6 +41,7 @@ RULES = {
         "_training",
     },
     **dict.fromkeys(ESTIMATORS, {"sklearn", "_compat", "_estimators", "_networks", "_input"}),
+    "export": {"sklearn", "_compat", "_estimators", "_networks", "_input", "_version"},
     **dict.fromkeys(TOOLS, {"sklearn", "_compat", "_input", *TOOLS}),
 }
 # the standard library may be imported anywhere

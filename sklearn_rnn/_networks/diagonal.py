@@ -60,7 +60,7 @@ class DiagonalCell:
         F = X @ p["W_in"]
         F += p["b"]
         self.activation.apply(F)
-        decay, scale = _decay(p["nu"])
+        decay, scale = decay_and_scale(p["nu"])
         F *= scale
         F += decay * state
         return F, F
@@ -69,14 +69,14 @@ class DiagonalCell:
         F = rows_times(X, p["W_in"], walk.empty)
         F += p["b"]
         self.activation.apply(F)
-        decay, scale = _decay(p["nu"])
+        decay, scale = decay_and_scale(p["nu"])
         H = np.multiply(F, scale, out=walk.empty(F.shape, F.dtype))
         accumulate(H, decay, walk)
         return H, _Cache(X, F, H, walk)
 
     def vjp(self, p, cache, dH, needs_dX):
         X, F, H, walk = cache
-        decay, scale = _decay(p["nu"])
+        decay, scale = decay_and_scale(p["nu"])
         D = dH
         accumulate(D, decay, walk.reverse())
         d_decay = np.zeros_like(decay)
@@ -94,7 +94,7 @@ class DiagonalCell:
 
     def jvp(self, p, cache, v, dX):
         X, F, H, walk = cache
-        decay, scale = _decay(p["nu"])
+        decay, scale = decay_and_scale(p["nu"])
         dH = rows_times(X, v["W_in"])
         dH += v["b"]
         if dX is not None:
@@ -110,7 +110,7 @@ class DiagonalCell:
         return dH
 
 
-def _decay(nu):
+def decay_and_scale(nu):
     """Return λ and γ."""
     rate = np.exp(nu)
     return np.exp(-rate), np.sqrt(-np.expm1(-2 * rate))
@@ -119,7 +119,7 @@ def _decay(nu):
 def _decay_tangent(nu, d_decay, d_scale):
     """Return dλ/dν d_decay + dγ/dν d_scale."""
     rate = np.exp(nu)
-    decay, scale = _decay(nu)
+    decay, scale = decay_and_scale(nu)
     return rate * decay * (d_scale * decay / scale - d_decay)
 
 
