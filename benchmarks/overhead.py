@@ -2,13 +2,14 @@
 
 One sequence of 5 steps: the time of `predict_proba` (of a regressor `predict`), as multiples of
 scikit-learn's LogisticRegression on the same values, and of PyTorch's RNN, Linear and softmax under
-`inference_mode`, where it is there. Lists: the time to read 200,000 arrays of 3 steps, as a multiple
-of `np.concatenate`. One thread; calls alternate in short blocks, and the medians of blocks are
-compared.
+`inference_mode`, where it is there. Lists: the time to read 200,000 arrays of 3 steps, as a
+multiple of `np.concatenate`. One thread; calls alternate in short blocks, and the medians of blocks
+are compared.
 """
 
 import argparse
 import warnings
+from functools import partial
 from time import perf_counter
 
 import numpy as np
@@ -61,7 +62,7 @@ def predictors():
     }
     x = X[:1]
     functions = {
-        name: lambda predict=getattr(model, "predict_proba", model.predict): predict(x)
+        name: partial(getattr(model, "predict_proba", model.predict), x)
         for name, model in fitted.items()
     }
     flat = X.reshape(len(X), -1)

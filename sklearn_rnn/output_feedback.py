@@ -2,16 +2,13 @@
 
 from functools import partial
 
-import numpy as np
-
-from ._compat import StrOptions, validate_params
+from ._compat import StrOptions
 from ._estimators.base import RecurrentEstimator
-from ._estimators.tagging import TaggerMixin, draw_labels, sum_log_proba
-from ._input.constraints import COUNT, layer_sizes
+from ._estimators.tagging import TaggerMixin
+from ._input.constraints import layer_sizes
 from ._networks.chains import DECODERS
 from ._networks.network import IGNORE_OVERFLOW
 from ._networks.output_feedback import FreeRunning, TeacherForced
-from ._networks.outputs import log_softmax
 
 
 class OutputFeedbackTagger(TaggerMixin, RecurrentEstimator):
@@ -270,54 +267,6 @@ class OutputFeedbackTagger(TaggerMixin, RecurrentEstimator):
         """
         return super().predict(X)
 
-    def sequence_log_proba(self, X, y):
-        """Log-probability of whole sequences of labels, log p(y_1, ..., y_T | x_1, ..., x_T).
-
-        The probabilities of all label sequences that a sequence of X can have sum to one.
-
-        Parameters
-        ----------
-        X : array-like
-            In any of the layouts of `fit`.
-        y : array-like
-            A label for each step, in any of the layouts of `fit`.
-
-        Returns
-        -------
-        ndarray of shape (S,)
-            One for each sequence, whatever the layout; those of a table in the order of its rows.
-
-        Raises
-        ------
-        ValueError
-            If y holds a label that was not seen in `fit`, of which nothing is known.
-        """
-        return sum_log_proba(self, X, y, _log_proba)
-
-    @validate_params(
-        {"n_samples": [COUNT], "random_state": ["random_state"]},
-        prefer_skip_nested_validation=False,
-    )
-    def sample(self, X, n_samples=1, random_state=None):
-        """Draw sequences of labels from p(y_1, ..., y_T | x_1, ..., x_T).
-
-        Parameters
-        ----------
-        X : array-like
-            In any of the layouts of `fit`.
-        n_samples : int, default=1
-            How many sequences of labels to draw for each sequence of X.
-        random_state : int, RandomState instance or None, default=None
-            Determines what is drawn. Pass an int for the same at each call.
-
-        Returns
-        -------
-        ndarray
-            (n_samples, S, T) for a 3-D array, (n_samples, N) for a table, else an object array
-            (n_samples, S) of arrays (T_i,). Each ``sample[i]`` is like what `predict` returns.
-        """
-        return draw_labels(self, X, n_samples, random_state, _sample)
-
     def _structure(self):
         return {
             "hidden_layer_sizes": layer_sizes(self.hidden_layer_sizes),
@@ -343,16 +292,3 @@ class OutputFeedbackTagger(TaggerMixin, RecurrentEstimator):
 @IGNORE_OVERFLOW
 def _decode(decoding, network, p, shard):
     return network.decode(p, shard, decoding)
-
-
-@IGNORE_OVERFLOW
-def _sample(network, p, shard):
-    """Labels drawn by the random numbers that stand for targets."""
-    return network.sample(p, shard, shard.y)
-
-
-@IGNORE_OVERFLOW
-def _log_proba(network, p, shard):
-    """log p(y_t | x_1..x_t, y_1..y_{t-1}) of every step, in double precision, to be summed."""
-    Z, _ = network.forward(p, shard)
-    return log_softmax(Z)[np.arange(len(Z)), shard.y].astype(np.float64)

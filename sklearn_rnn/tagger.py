@@ -2,11 +2,11 @@
 
 from functools import partial
 
-from ._compat import StrOptions, validate_params
+from ._compat import StrOptions
 from ._estimators.base import RecurrentEstimator, read_fitted
 from ._estimators.cells import CELL_CONSTRAINTS, cell_structure
 from ._estimators.model import binary_margin
-from ._estimators.tagging import TaggerMixin, draw_labels, sum_log_proba
+from ._estimators.tagging import TaggerMixin
 from ._input.constraints import COUNT, layer_sizes
 from ._input.weights import check_equal_in_sequences
 from ._networks.crf import CRF, DECODINGS
@@ -313,57 +313,6 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
         function = infer_log if model.network.output.couples_steps else infer_logits
         return sequences.give_back(binary_margin(model.infer(sequences, self.n_jobs, function)))
 
-    def sequence_log_proba(self, X, y):
-        """Log-probability of whole sequences of labels, log p(y_1, ..., y_T | x_1, ..., x_T).
-
-        With the softmax output the steps are independent given X: it is the sum of their
-        log-probabilities.
-
-        Parameters
-        ----------
-        X : array-like
-            In any of the layouts of `fit`.
-        y : array-like
-            A label for each step, in any of the layouts of `fit`.
-
-        Returns
-        -------
-        ndarray of shape (S,)
-            One for each sequence, whatever the layout; those of a table in the order of its rows.
-
-        Raises
-        ------
-        ValueError
-            If y holds a label that was not seen in `fit`, of which nothing is known.
-        """
-        return sum_log_proba(self, X, y, _log_proba)
-
-    @validate_params(
-        {"n_samples": [COUNT], "random_state": ["random_state"]},
-        prefer_skip_nested_validation=False,
-    )
-    def sample(self, X, n_samples=1, random_state=None):
-        """Draw sequences of labels from p(y_1, ..., y_T | x_1, ..., x_T), exactly.
-
-        With the softmax output the steps are drawn independently of each other.
-
-        Parameters
-        ----------
-        X : array-like
-            In any of the layouts of `fit`.
-        n_samples : int, default=1
-            How many sequences of labels to draw for each sequence of X.
-        random_state : int, RandomState instance or None, default=None
-            Determines what is drawn. Pass an int for the same at each call.
-
-        Returns
-        -------
-        ndarray
-            (n_samples, S, T) for a 3-D array, (n_samples, N) for a table, else an object array
-            (n_samples, S) of arrays (T_i,). Each ``sample[i]`` is like what `predict` returns.
-        """
-        return draw_labels(self, X, n_samples, random_state, _sample)
-
 
 @IGNORE_OVERFLOW
 def _labels(decoding, predictor, network, p, shard):
@@ -371,15 +320,3 @@ def _labels(decoding, predictor, network, p, shard):
     if not network.output.couples_steps:
         return predictor(network, p, shard)
     return network.output.decode(p, infer_logits(network, p, shard), shard.packing, decoding)
-
-
-@IGNORE_OVERFLOW
-def _log_proba(network, p, shard):
-    """Terms of log p(y | x), one for each step."""
-    return network.output.log_proba(p, infer_logits(network, p, shard), shard.y, shard.packing)
-
-
-@IGNORE_OVERFLOW
-def _sample(network, p, shard):
-    """Labels drawn by the random numbers that stand for targets."""
-    return network.output.sample(p, infer_logits(network, p, shard), shard.packing, shard.y)

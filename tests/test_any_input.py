@@ -306,6 +306,8 @@ TABLES = {
     "sample": call(
         FEEDBACK.sample, X=(X, SEQUENCES | {"COO"}), n_samples=(2, COUNT), random_state=(0, SEED)
     ),
+    "predict_pair_proba": call(TAGGER.predict_pair_proba, X=(X, SEQUENCES | {"COO"})),
+    "predict_n_best": call(TAGGER.predict_n_best, X=(X, SEQUENCES | {"COO"}), n=(2, COUNT)),
 }
 
 PREPROCESSING = {

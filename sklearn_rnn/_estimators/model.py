@@ -86,7 +86,8 @@ class FittedModel:
         with np.errstate(over="ignore"):
             is_finite = np.isfinite(values.sum())
         if not is_finite:
-            self.check_overflow(sequences, np.isfinite(values).all(axis=1))
+            is_finite = np.isfinite(values).reshape(len(values), -1)
+            self.check_overflow(sequences, is_finite.all(axis=1))
         return values
 
     def labels(self, sequences: Sequences, n_jobs, predictor) -> np.ndarray:

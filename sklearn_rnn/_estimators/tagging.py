@@ -1,15 +1,19 @@
 """The public methods of the estimators that give a label to each step."""
 
+from functools import partial
+
 import numpy as np
 from sklearn.metrics import accuracy_score
 from sklearn.utils import ClassifierTags, check_random_state
 
-from .._compat import StrOptions
-from .._input.constraints import COLUMN
+from .._compat import StrOptions, validate_parameter_constraints
+from .._input.constraints import COLUMN, COUNT
 from .._input.labels import require_y
-from .._networks.network import infer_log
+from .._networks.network import IGNORE_OVERFLOW, infer_log
 from .base import read_fitted
 from .targets import STEP, LabelTargets
+
+_ARGUMENTS = {"n": [COUNT], "n_samples": [COUNT], "random_state": ["random_state"]}
 
 
 class TaggerMixin:
@@ -149,6 +153,133 @@ class TaggerMixin:
         model, sequences = read_fitted(self, X)
         return sequences.give_back(model.infer(sequences, self.n_jobs, infer_log))
 
+    def sequence_log_proba(self, X, y):
+        """Log-probability of whole sequences of labels, log p(y_1, ..., y_T | x_1, ..., x_T).
+
+        The probabilities of all label sequences that a sequence of X can have sum to one. With the
+        softmax output, and without teacher forcing, the labels are independent given X: it is the
+        sum of their log-probabilities.
+
+        Parameters
+        ----------
+        X : array-like
+            In any of the layouts of `fit`.
+        y : array-like
+            A label for each step, in any of the layouts of `fit`.
+
+        Returns
+        -------
+        ndarray of shape (S,)
+            One for each sequence, whatever the layout; those of a table in the order of its rows.
+
+        Raises
+        ------
+        ValueError
+            If y holds a label that was not seen in `fit`, of which nothing is known.
+        """
+        model, sequences = read_fitted(self, X)
+        require_y(self, y)
+        codes = self._targets.read_codes(sequences, y, model.classes)
+        terms = model.map_sequences(sequences, self.n_jobs, _log_proba, codes)
+        model.check_overflow(sequences, np.isfinite(terms))
+        return np.add.reduceat(terms, sequences.starts)
+
+    def sample(self, X, n_samples=1, random_state=None):
+        """Draw sequences of labels from p(y_1, ..., y_T | x_1, ..., x_T), exactly.
+
+        Parameters
+        ----------
+        X : array-like
+            In any of the layouts of `fit`.
+        n_samples : int, default=1
+            How many sequences of labels to draw for each sequence of X.
+        random_state : int, RandomState instance or None, default=None
+            Determines what is drawn. Pass an int for the same at each call.
+
+        Returns
+        -------
+        ndarray
+            (n_samples, S, T) for a 3-D array, (n_samples, N) for a table, else an object array
+            (n_samples, S) of arrays (T_i,). Each ``sample[i]`` is like what `predict` returns.
+        """
+        self._check_arguments("sample", n_samples=n_samples, random_state=random_state)
+        model, sequences = read_fitted(self, X)
+        shape = sequences.rows.shape[0], n_samples
+        U = check_random_state(random_state).random_sample(shape)
+        codes = model.map_sequences(sequences, self.n_jobs, _sample, U)
+        model.check_overflow(sequences, (codes >= 0).all(axis=1))
+        return _several(sequences, model.classes[codes])
+
+    def predict_pair_proba(self, X):
+        """Probability of each pair of classes at successive steps, p(y_{t-1}, y_t | x).
+
+        Exact, given the whole sequence. The sum over the class before is `predict_proba` at the
+        step; so the sum over all steps is the expected number of each transition.
+
+        Parameters
+        ----------
+        X : array-like
+            In any of the layouts of `fit`.
+
+        Returns
+        -------
+        ndarray
+            (S, T, K, K) for a 3-D array, (N, K, K) for a table, else an object array of S arrays
+            (T_i, K, K). Entry [j, k] of step t is the probability that ``classes_[j]`` is the label
+            of step t - 1 and ``classes_[k]`` that of step t. It is 0 at the first step of a
+            sequence, which has no step before.
+        """
+        model, sequences = read_fitted(self, X)
+        return sequences.give_back(model.infer(sequences, self.n_jobs, _pairs))
+
+    def predict_n_best(self, X, n):
+        """The n most probable sequences of labels, with their log-probabilities.
+
+        Exact, by the list Viterbi algorithm (Seshadri & Sundberg 1994, IEEE Transactions on
+        Communications 42), in time of order n N K^2 beside that of `decoding="viterbi"`, whose
+        sequence is the first. Of sequences of equal probability that one comes first whose class
+        comes first in `classes_` at the last step at which they differ.
+
+        Parameters
+        ----------
+        X : array-like
+            In any of the layouts of `fit`.
+        n : int
+            How many sequences of labels for each sequence of X.
+
+        Returns
+        -------
+        labels : ndarray
+            (n, S, T) for a 3-D array, (n, N) for a table, else an object array (n, S) of arrays
+            (T_i,). Each ``labels[i]`` is like what `predict` returns.
+        log_proba : ndarray of shape (n, S)
+            Values of log p(y_1, ..., y_T | x_1, ..., x_T), falling; -inf where there is
+            no sequence of labels any more: T steps have K^T. The labels are then those of the best.
+
+        Examples
+        --------
+        >>> from sklearn_rnn import SequenceTagger
+        >>> from sklearn_rnn.datasets import make_conversations
+        >>> X, y = make_conversations(40, random_state=0)
+        >>> tagger = SequenceTagger(output="crf", random_state=0).fit(X, y)
+        >>> labels, log_proba = tagger.predict_n_best(X[:5], 3)
+        >>> labels.shape, log_proba.shape
+        ((3, 5), (3, 5))
+        >>> second = tagger.sequence_log_proba(X[:5], labels[1])
+        >>> bool(abs(second - log_proba[1]).max() < 1e-10)
+        True
+        """
+        self._check_arguments("predict_n_best", n=n)
+        model, sequences = read_fitted(self, X)
+        best = model.map_sequences(sequences, self.n_jobs, partial(_n_best, n))
+        model.check_overflow(sequences, ~np.isnan(best["log_proba"][:, 0]))
+        labels = _several(sequences, model.classes[best["label"]])
+        return labels, best["log_proba"][sequences.starts].T.copy()
+
+    def _check_arguments(self, method, **arguments):
+        name = f"{type(self).__name__}.{method}"
+        validate_parameter_constraints(_ARGUMENTS, arguments, name)
+
     def score(self, X, y, sample_weight=None):
         """Accuracy over all steps.
 
@@ -178,20 +309,27 @@ class TaggerMixin:
         return accuracy_score(labels, predicted, sample_weight=weight)
 
 
-def sum_log_proba(estimator, X, y, function):
-    """Return log p(y | x) of each sequence, (S,): the sum of ``function`` over its steps."""
-    model, sequences = read_fitted(estimator, X)
-    require_y(estimator, y)
-    codes = LabelTargets(STEP).read_codes(sequences, y, model.classes)
-    terms = model.map_sequences(sequences, estimator.n_jobs, function, codes)
-    model.check_overflow(sequences, np.isfinite(terms))
-    return np.add.reduceat(terms, np.cumsum(sequences.lengths) - sequences.lengths)
+def _several(sequences, labels):
+    """Return n labels for each step, (N, n), as an array with n predictions in the layout of X."""
+    return np.stack([sequences.give_back(one) for one in labels.T])
 
 
-def draw_labels(estimator, X, n_samples, random_state, function):
-    """Return samples of labels in the layout of X; ``function`` draws by uniform random numbers."""
-    model, sequences = read_fitted(estimator, X)
-    U = check_random_state(random_state).random_sample((sequences.rows.shape[0], n_samples))
-    codes = model.map_sequences(sequences, estimator.n_jobs, function, U)
-    model.check_overflow(sequences, (codes >= 0).all(axis=1))
-    return np.stack([sequences.give_back(labels) for labels in model.classes[codes.T]])
+@IGNORE_OVERFLOW
+def _log_proba(network, p, shard):
+    return network.log_proba(p, shard)
+
+
+@IGNORE_OVERFLOW
+def _sample(network, p, shard):
+    # the random numbers stand for targets
+    return network.sample(p, shard, shard.y)
+
+
+@IGNORE_OVERFLOW
+def _pairs(network, p, shard):
+    return network.pairs(p, shard)
+
+
+@IGNORE_OVERFLOW
+def _n_best(n, network, p, shard):
+    return network.n_best(p, shard, n)

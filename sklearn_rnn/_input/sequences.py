@@ -42,6 +42,11 @@ class Sequences:
     def n_features(self):
         return self.rows.shape[1]
 
+    @property
+    def starts(self):
+        """Row of each sequence's first step, shape (S,)."""
+        return np.cumsum(self.lengths) - self.lengths
+
     def describe_position(self, row):
         """Return where a row is, in the terms of the layout."""
         ends = np.cumsum(self.lengths)

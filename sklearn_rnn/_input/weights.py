@@ -50,8 +50,7 @@ def read_weight(sample_weight, n, unit, of):
 
 def check_equal_in_sequences(weight, sequences):
     """Refuse weights (N,) that differ between the steps of a sequence."""
-    starts = np.cumsum(sequences.lengths) - sequences.lengths
-    first = np.repeat(weight[starts], sequences.lengths)
+    first = np.repeat(weight[sequences.starts], sequences.lengths)
     differing = np.flatnonzero(weight != first)
     if len(differing):
         row = differing[0]

@@ -12,12 +12,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from scipy.special import logsumexp
 
-from .outputs import draw, log_softmax
+from .n_best import n_best
+from .outputs import PAIRS, draw, log_softmax, softmax
 from .packing import Packing
-
-# Pairs of a row and a previous label whose logits are computed at once: their tables stay in the
-# cache at usual K and H.
-PAIRS = 2048
 
 
 class Chain(Protocol):
@@ -157,6 +154,29 @@ def greedy(chain: Chain) -> np.ndarray:
 def most_probable(Z: np.ndarray) -> np.ndarray:
     """The label of the largest logit (n,), -1 where a logit is not finite."""
     return np.where(np.isfinite(Z).all(axis=1), Z.argmax(axis=1), -1)
+
+
+def pair_marginals(chain: Chain) -> np.ndarray:
+    """p(y_{t-1} = j, y_t = k | x_1..x_t) = alpha_{t-1}(j) p(k | x_t, j): (N, K, K), packed.
+
+    Zero at the first steps.
+    """
+    packing, alpha = chain.packing, softmax(chain.first)
+    K = alpha.shape[1]
+    P = np.zeros_like(alpha, shape=(packing.n_rows, K, K))
+    for now, before, Z in _pieces(chain):
+        starts = before.start < packing.n_sequences
+        P[now] = softmax(Z) * (alpha[before] if starts else P[before].sum(axis=1))[:, :, None]
+    return P
+
+
+def most_probable_sequences(chain: Chain, n: int) -> np.ndarray:
+    """The n most probable sequences of labels given all of x, as `n_best` has them: (N, n)."""
+
+    def tables(rows):
+        return log_softmax(chain.tables(rows))
+
+    return n_best(log_softmax(chain.first), tables, chain.packing, n, PAIRS)
 
 
 DECODERS = {"viterbi": viterbi, "greedy": greedy}

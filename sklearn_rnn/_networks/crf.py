@@ -14,8 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .chains import PAIRS, digits_floor
-from .outputs import draw
+from .chains import digits_floor
+from .n_best import n_best
+from .outputs import PAIRS, draw, softmax
 from .parameters import Role
 
 # Steps of the complex step, so small that their squares vanish beside one.
@@ -87,6 +88,31 @@ class CRF:
             labels = self.predict_log(p, Z, packing).argmax(axis=1)
         labels[~np.isfinite(Z).all(axis=1)] = -1
         return labels
+
+    def pairs(self, p, Z, packing):
+        """Return p(y_{t-1}, y_t | x_1..x_T), zero at first steps: (N, K, K).
+
+        They are proportional to alpha_{t-1}(j) exp(A[j, k]) exp(z_t[k]) beta_t(k).
+        """
+        chain, K = _Scores.of(p, Z, packing), Z.shape[1]
+        log_alpha, log_gamma = _forward(chain).log_alpha, _backward(chain).log_gamma
+        pairs = np.zeros((len(Z), K, K), chain.Z.dtype)
+        for linked, before in packing.links:
+            for rows, behind in _blocks(linked, before, K):
+                scores = log_alpha[behind][:, :, None] + chain.A + log_gamma[rows][:, None, :]
+                pairs[rows] = softmax(scores.reshape(-1, K * K)).reshape(-1, K, K)
+        return pairs
+
+    def n_best(self, p, Z, packing, n):
+        """Return the n most probable sequences of labels, (N, n) of dtype `BEST`."""
+        chain = _Scores.of(p, Z, packing)
+        # so the scores of a sequence sum to log p(y | x), as the terms of `log_proba` do
+        scores = chain.Z - _forward(chain).log_scale[:, None]
+
+        def tables(rows):
+            return chain.A + scores[rows][:, None, :]
+
+        return n_best(scores[packing.first], tables, packing, n, PAIRS)
 
     def log_proba(self, p, Z, y, packing):
         """Return a term for each row; those of a sequence sum to log p(y | x)."""

@@ -12,6 +12,7 @@ from .cells import CellLayer
 from .diagonal import DiagonalCell
 from .direct import Direct
 from .gates import GRUCell, LSTMCell
+from .label_sequences import LabelSequences
 from .layers import ElmanLayer, Layer, LeakyLayer
 from .outputs import Output
 from .packing import Packing
@@ -45,7 +46,7 @@ class _State(NamedTuple):
     direct: Any  # the direct term so far
 
 
-class HiddenFeedback:
+class HiddenFeedback(LabelSequences):
     """Recurrent layers, each on the outputs of the one below, and an output layer.
 
     Pattern 1 gives the logits z_t = h_t W_out + c at each step, pattern 2 the logits

@@ -9,7 +9,16 @@ import numpy as np
 from scipy import sparse
 
 from .activations import ACTIVATIONS
-from .chains import DECODERS, draw, log_marginals, most_probable, pass_on, sample
+from .chains import (
+    DECODERS,
+    log_marginals,
+    most_probable,
+    most_probable_sequences,
+    pair_marginals,
+    pass_on,
+    sample,
+)
+from .label_sequences import LabelSequences
 from .layers import random_inputs
 from .outputs import Output, Softmax, log_softmax, softmax, softmax_product
 from .packing import Packing
@@ -221,9 +230,22 @@ class TeacherForced(OutputFeedback):
         """Return labels (N,) by one of `DECODERS`, -1 where nothing is finite."""
         return DECODERS[decoding](_LabelChain(self, p, shard))
 
+    def log_proba(self, p, shard):
+        """Return log p(y_t | x_1..x_t, y_1..y_{t-1}) of every step, in double precision."""
+        Z, _ = self.forward(p, shard)
+        return self.output.log_proba(p, Z, shard.y)
+
     def sample(self, p, shard, U):
         """Return labels (N, n_samples) from uniform random numbers of that shape."""
         return sample(_LabelChain(self, p, shard), U)
+
+    def pairs(self, p, shard):
+        """Return p(y_{t-1}, y_t | x), zero at first steps: (N, K, K)."""
+        return pair_marginals(_LabelChain(self, p, shard))
+
+    def n_best(self, p, shard, n):
+        """Return the n most probable sequences of labels, (N, n) of dtype `BEST`."""
+        return most_probable_sequences(_LabelChain(self, p, shard), n)
 
 
 class _LabelChain:
@@ -244,7 +266,7 @@ class _LabelChain:
         return self._network.logits(self._p, self._A[rows][:, None, :] + self._W_fb[previous])
 
 
-class FreeRunning(OutputFeedback):
+class FreeRunning(LabelSequences, OutputFeedback):
     """o_{t-1} is the network's own softmax output: a loop over time, differentiated through it."""
 
     def forward(self, p, shard):
@@ -274,10 +296,6 @@ class FreeRunning(OutputFeedback):
     def decode(self, p, shard, decoding):
         """Return labels (N,): given x they are independent, so that all decodings agree."""
         return most_probable(self.infer(p, shard))
-
-    def sample(self, p, shard, U):
-        """Return labels (N, n_samples) from uniform random numbers of that shape."""
-        return draw(self.infer(p, shard)[:, None, :], U)
 
     def vjp(self, p, cache, dZ):
         K = self.n_outputs

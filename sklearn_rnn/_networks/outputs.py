@@ -8,8 +8,13 @@ from typing import Protocol
 
 import numpy as np
 
+from .n_best import n_best
 from .packing import Packing
 from .parameters import Parameters, Role, Shapes
+
+# Pairs of a row and a previous label whose scores are computed at once: their tables stay in the
+# cache at usual K and H.
+PAIRS = 2048
 
 
 class Output(Protocol):
@@ -94,6 +99,26 @@ class Softmax(Pointwise):
     def sample(self, p, Z, packing, U):
         """Return labels (N, n_samples) drawn by uniform random numbers of that shape."""
         return draw(Z[:, None, :], U)
+
+    def pairs(self, p, Z, packing):
+        """Return p(y_{t-1}, y_t | x), zero at first steps: (N, K, K).
+
+        Given x both are independent.
+        """
+        P, K = softmax(Z), Z.shape[1]
+        pairs = np.zeros((len(P), K, K), P.dtype)
+        for linked, before in packing.links:
+            np.multiply(P[before][:, :, None], P[linked][:, None, :], out=pairs[linked])
+        return pairs
+
+    def n_best(self, p, Z, packing, n):
+        """Return the n most probable sequences of labels, (N, n) of dtype `BEST`."""
+        log_P, K = log_softmax(Z), Z.shape[1]
+
+        def tables(rows):
+            return np.broadcast_to(log_P[rows][:, None, :], (rows.stop - rows.start, K, K))
+
+        return n_best(log_P[packing.first], tables, packing, n, PAIRS)
 
 
 class Squares(Pointwise):
