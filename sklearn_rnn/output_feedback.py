@@ -9,6 +9,7 @@ from ._input.constraints import layer_sizes
 from ._networks.chains import DECODERS
 from ._networks.network import IGNORE_OVERFLOW
 from ._networks.output_feedback import FreeRunning, TeacherForced
+from ._networks.transitions import Transitions
 
 
 class OutputFeedbackTagger(TaggerMixin, RecurrentEstimator):
@@ -85,6 +86,15 @@ class OutputFeedbackTagger(TaggerMixin, RecurrentEstimator):
         given all of the input; "greedy" the most probable label given the one chosen before, for
         one evaluation a step instead of K. It changes nothing of `predict_proba`, nor, without
         early stopping, of what is learnt, so it can be set after `fit`.
+    allowed_transitions : {"IOB2", "BIOES"}, list of pairs or None, default=None
+        Which labels may follow each other; None is all. Needs ``teacher_forcing=True``. What is not
+        allowed has probability zero, in training and in all predictions, and must not occur in y.
+        Either a scheme, for labels such as "B-name", "I-name" and "O"; or pairs (label before,
+        label after), such as ``[("a", "b"), (None, "a")]``, where None before stands for the start
+        of a sequence, None after for its end. Without a pair of the start (of the end), all labels
+        may start (end) a sequence. Labels that y does not have are ignored.
+        After each label, and at the start, one must be allowed that may end the sequence, since
+        each step is normalised by itself.
     sequence_id : str or int, default=None
         In a 2-D X, the column (name or position), or the name of the pandas index level, that tells
         sequences apart; the rows of a sequence must be contiguous. Without it, a 2-D X is one
@@ -218,6 +228,7 @@ class OutputFeedbackTagger(TaggerMixin, RecurrentEstimator):
         *,
         teacher_forcing=True,
         decoding="marginal",
+        allowed_transitions=None,
         sequence_id=None,
         solver="auto",
         alpha=3.0,
@@ -237,6 +248,7 @@ class OutputFeedbackTagger(TaggerMixin, RecurrentEstimator):
         self.activation = activation
         self.teacher_forcing = teacher_forcing
         self.decoding = decoding
+        self.allowed_transitions = allowed_transitions
         self.sequence_id = sequence_id
         self.solver = solver
         self.alpha = alpha
@@ -267,7 +279,14 @@ class OutputFeedbackTagger(TaggerMixin, RecurrentEstimator):
         """
         return super().predict(X)
 
+    _normalises_steps = True
+
     def _structure(self):
+        if self.allowed_transitions is not None and not self.teacher_forcing:
+            raise ValueError(
+                "allowed_transitions needs teacher_forcing=True: without it no label depends on "
+                "the label before."
+            )
         return {
             "hidden_layer_sizes": layer_sizes(self.hidden_layer_sizes),
             "activation": self.activation,
@@ -275,9 +294,11 @@ class OutputFeedbackTagger(TaggerMixin, RecurrentEstimator):
         }
 
     def _build_network(self, structure, n_features, n_outputs):
-        pattern = TeacherForced if structure["teacher_forcing"] else FreeRunning
         sizes, activation = structure["hidden_layer_sizes"], structure["activation"]
-        return pattern(n_features, sizes, n_outputs, activation)
+        if not structure["teacher_forcing"]:
+            return FreeRunning(n_features, sizes, n_outputs, activation)
+        transitions = Transitions.of(structure["allowed_transitions"])
+        return TeacherForced(n_features, sizes, n_outputs, activation, transitions)
 
     def _feeds_labels_back(self):
         return bool(self.teacher_forcing)

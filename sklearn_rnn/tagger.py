@@ -14,6 +14,7 @@ from ._networks.direct import StepDirect
 from ._networks.hidden_feedback import recurrent_network
 from ._networks.network import IGNORE_OVERFLOW, infer_log, infer_logits
 from ._networks.outputs import Softmax
+from ._networks.transitions import Transitions
 
 
 class SequenceTagger(TaggerMixin, RecurrentEstimator):
@@ -71,6 +72,13 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
         probable label of each step, "viterbi" the most probable sequence of labels, both given the
         whole sequence. It changes nothing of `predict_proba`, nor, without early stopping, of what
         is learnt, so it can be set after `fit`. Without a CRF both are the same.
+    allowed_transitions : {"IOB2", "BIOES"}, list of pairs or None, default=None
+        Which labels may follow each other; None is all. Needs ``output="crf"``. What is not
+        allowed has probability zero, in training and in all predictions, and must not occur in y.
+        Either a scheme, for labels such as "B-name", "I-name" and "O"; or pairs (label before,
+        label after), such as ``[("a", "b"), (None, "a")]``, where None before stands for the start
+        of a sequence, None after for its end. Without a pair of the start (of the end), all labels
+        may start (end) a sequence. Labels that y does not have are ignored.
     sequence_id : str or int, default=None
         In a 2-D X, the column (name or position), or the name of the pandas index level, that tells
         sequences apart; the rows of a sequence must be contiguous. Without it, a 2-D X is one
@@ -225,6 +233,7 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
         bidirectional=False,
         output="softmax",
         decoding="marginal",
+        allowed_transitions=None,
         sequence_id=None,
         truncated_bptt_steps="auto",
         solver="auto",
@@ -247,6 +256,7 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
         self.bidirectional = bidirectional
         self.output = output
         self.decoding = decoding
+        self.allowed_transitions = allowed_transitions
         self.sequence_id = sequence_id
         self.truncated_bptt_steps = truncated_bptt_steps
         self.solver = solver
@@ -263,9 +273,12 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    _STRUCTURE_BEFORE = {"direct": False}
-
     def _structure(self):
+        if self.allowed_transitions is not None and self.output == "softmax":
+            raise ValueError(
+                "allowed_transitions needs output='crf': with output='softmax' no label depends on "
+                "the label before."
+            )
         return {
             "hidden_layer_sizes": layer_sizes(self.hidden_layer_sizes),
             **cell_structure(self),
@@ -278,12 +291,17 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
             n_features,
             structure["hidden_layer_sizes"],
             n_outputs,
-            CRF(n_outputs) if structure["output"] == "crf" else Softmax(),
+            self._build_output(structure, n_outputs),
             structure["activation"],
             n_directions=1 + structure["bidirectional"],
             direct=StepDirect(n_features, n_outputs) if structure["direct"] else None,
             cell=structure["cell"],
         )
+
+    def _build_output(self, structure, n_outputs):
+        if structure["output"] == "softmax":
+            return Softmax()
+        return CRF(n_outputs, Transitions.of(structure["allowed_transitions"]))
 
     def _check_weight(self, sequences, weight):
         if self.output == "crf":

@@ -176,6 +176,7 @@ PARAMETERS = {
         ["activation", "cell", "decoding", "output", "pooling", "solver", "validation_fraction"],
         NOTHING,
     ),
+    "allowed_transitions": NOTHING,
     **dict.fromkeys(["bidirectional", "teacher_forcing", "warm_start"], FLAG),
     **dict.fromkeys(["alpha", "tol"], REAL),
     "sequence_id": {*POSITION, "None", "a word"},  # 3-D data have no such column

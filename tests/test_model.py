@@ -44,6 +44,7 @@ OTHER = {
     "random_state": 9,
     "truncated_bptt_steps": 3,
     "output": "crf",
+    "allowed_transitions": [("a", "b")],
     "verbose": 1,
 }
 

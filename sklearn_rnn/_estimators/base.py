@@ -123,6 +123,7 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
             validation = self._validation(reader, sequences, targets, held_out)
         data, members = self._distinct(sequences, targets)
         structure = self._settle(structure, data, members, before, validation is not None)
+        structure |= self._structure_of_classes(targets.attributes.get("classes_"))
         network = self._build_network(structure, sequences.n_features, targets.n_outputs)
         if before:
             self._check_continues(structure, network, "warm_start=True")
@@ -163,6 +164,7 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         )
         data, members = self._distinct(sequences, targets)
         structure = self._settle(structure, data, members, before, needs_iterations=True)
+        structure |= self._structure_of_classes(targets.attributes.get("classes_"))
         network = self._build_network(structure, sequences.n_features, targets.n_outputs)
         if before:
             self._check_continues(structure, network, "partial_fit")
@@ -206,11 +208,19 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         names = [name for name in Options._fields if hasattr(self, name)]
         return Options(**{name: getattr(self, name) for name in names})
 
+    def _structure_of_classes(self, classes):
+        """Return what determines the network beside `_structure`, once the classes are known."""
+        return {}
+
+    def _check_labels(self, sequences, y, classes):
+        """Refuse targets, of labels the codes, that the network cannot take."""
+
     def _check_weight(self, sequences, weight):
         """Refuse weights of targets that the network's output cannot take."""
 
     def _distinct(self, sequences, targets):
         """Return the data, with the weights of equal sequences merged, and the distinct ones."""
+        self._check_labels(sequences, targets.y, targets.attributes.get("classes_"))
         self._check_weight(sequences, targets.weight)
         per_step = self._targets.unit.per_step
         data = Data(sequences.rows, sequences.lengths, targets.y, targets.weight, per_step)
@@ -253,6 +263,7 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         y, weight = self._targets.read_validation(
             others, y, sample_weight, self._class_weight(), targets
         )
+        self._check_labels(others, y, targets.attributes.get("classes_"))
         rows = others.rows.astype(sequences.rows.dtype, copy=False)
         return Data(rows, others.lengths, y, weight, self._targets.unit.per_step)
 
@@ -360,8 +371,8 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
             `sequence_id` (a row of a DataFrame is checked by its names), and returns what
             `predict_proba` (of a regressor `predict`) gives there:
             (K,). Of sequences side by side it takes (n, D) and returns (n, K). Taggers predict for
-            the step, the others for the sequence as if it ended there. A later `fit` does not
-            change it, and it can be pickled.
+            the step, the others for the sequence as if it ended there; which labels may end a
+            sequence is not used. A later `fit` does not change it, and it can be pickled.
 
         Raises
         ------

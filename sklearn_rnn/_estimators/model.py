@@ -64,7 +64,21 @@ class FittedModel:
             self.reader, X, self.table, reset=False, n_features=self.network.n_features
         )
         warn_of_torn(sequences, getattr(self.reader, "_lengths_seen", {}))
+        self._check_lengths(sequences)
         return sequences
+
+    def _check_lengths(self, sequences):
+        """Refuse sequences for which no labels are allowed."""
+        transitions = self.network.output.transitions
+        if transitions is None:
+            return
+        too_long = np.flatnonzero(~transitions.fit(sequences.lengths))
+        if len(too_long):
+            i = too_long[0]
+            raise ValueError(
+                f"allowed_transitions allows no labels for {sequences.describe_target(i, False)}, "
+                f"which has {sequences.lengths[i]} steps. Leave it out, or allow more."
+            )
 
     @property
     def feature_names(self):
@@ -81,13 +95,13 @@ class FittedModel:
         return self._converted[dtype]
 
     def infer(self, sequences: Sequences, n_jobs, function=infer) -> np.ndarray:
-        """Return ``function(network, p, shard)`` for all targets, which must be finite."""
+        """Return ``function(network, p, shard)`` for all targets; NaN in it is refused."""
         values = self.map_sequences(sequences, n_jobs, function)
         with np.errstate(over="ignore"):
-            is_finite = np.isfinite(values.sum())
-        if not is_finite:
-            is_finite = np.isfinite(values).reshape(len(values), -1)
-            self.check_overflow(sequences, is_finite.all(axis=1))
+            may_have_nan = not np.isfinite(values.sum())
+        if may_have_nan:
+            is_nan = np.isnan(values).reshape(len(values), -1)
+            self.check_overflow(sequences, ~is_nan.any(axis=1))
         return values
 
     def labels(self, sequences: Sequences, n_jobs, predictor) -> np.ndarray:

@@ -12,18 +12,22 @@ from .._input.labels import require_y
 from .._networks.network import IGNORE_OVERFLOW, infer_log
 from .base import read_fitted
 from .targets import STEP, LabelTargets
+from .transitions import TransitionsMixin
 
 _ARGUMENTS = {"n": [COUNT], "n_samples": [COUNT], "random_state": ["random_state"]}
 
 
-class TaggerMixin:
+class TaggerMixin(TransitionsMixin):
     """A label at each step: `fit`, and predictions in the layout of X."""
 
     _parameter_constraints = {
+        **TransitionsMixin._parameter_constraints,
         "sequence_id": [*COLUMN, None],
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
     _targets = LabelTargets(STEP)
+
+    _STRUCTURE_BEFORE = {"direct": False, "allowed_transitions": None}
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -171,6 +175,7 @@ class TaggerMixin:
         -------
         ndarray of shape (S,)
             One for each sequence, whatever the layout; those of a table in the order of its rows.
+            It is -inf for labels that `allowed_transitions` forbids.
 
         Raises
         ------
@@ -181,7 +186,7 @@ class TaggerMixin:
         require_y(self, y)
         codes = self._targets.read_codes(sequences, y, model.classes)
         terms = model.map_sequences(sequences, self.n_jobs, _log_proba, codes)
-        model.check_overflow(sequences, np.isfinite(terms))
+        model.check_overflow(sequences, ~np.isnan(terms))
         return np.add.reduceat(terms, sequences.starts)
 
     def sample(self, X, n_samples=1, random_state=None):
@@ -253,8 +258,9 @@ class TaggerMixin:
             (n, S, T) for a 3-D array, (n, N) for a table, else an object array (n, S) of arrays
             (T_i,). Each ``labels[i]`` is like what `predict` returns.
         log_proba : ndarray of shape (n, S)
-            Values of log p(y_1, ..., y_T | x_1, ..., x_T), falling; -inf where there is
-            no sequence of labels any more: T steps have K^T. The labels are then those of the best.
+            Values of log p(y_1, ..., y_T | x_1, ..., x_T), falling; -inf where there is no sequence
+            of labels any more: T steps have K^T, fewer if `allowed_transitions` forbids some. The
+            labels are then those of the best.
 
         Examples
         --------

@@ -156,7 +156,7 @@ class LabelTargets:
     def predict(self, network, p, shard):
         """Return the code of each target's most probable label, -1 where the network overflows."""
         Z = infer_logits(network, p, shard)
-        return np.where(np.isfinite(Z).all(axis=1), Z.argmax(axis=1), -1)
+        return np.where(np.isnan(Z).any(axis=1), -1, Z.argmax(axis=1))
 
     def score(self, y, codes, weight):
         """Return the accuracy, -inf where the network overflows."""

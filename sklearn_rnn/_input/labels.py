@@ -13,6 +13,8 @@ from .long_tables import runs
 from .of_sequences import read_of_sequences
 from .sequences import Sequences, check_count, read_1d, read_step_values, refuse_nested
 
+LABEL = str | Number | np.generic
+
 
 def require_y(estimator, y):
     """Refuse y=None with scikit-learn's message."""
@@ -139,7 +141,7 @@ def _check_objects(y, place, name):
     for i, label in enumerate(y):
         if is_missing(label):
             raise _missing_label(y, i, place, name)
-        if not isinstance(label, str | Number | np.generic):
+        if not isinstance(label, LABEL):
             kind = type(label).__name__
             raise ValueError(f"{name} holds a {kind} at {place(i)}, not a string or an integer.")
         if isinstance(label, str) != isinstance(y[0], str):

@@ -152,8 +152,8 @@ def greedy(chain: Chain) -> np.ndarray:
 
 
 def most_probable(Z: np.ndarray) -> np.ndarray:
-    """The label of the largest logit (n,), -1 where a logit is not finite."""
-    return np.where(np.isfinite(Z).all(axis=1), Z.argmax(axis=1), -1)
+    """The label of the largest logit (n,), -1 where a logit is neither finite nor -inf."""
+    return np.where((Z < np.inf).all(axis=1), Z.argmax(axis=1), -1)
 
 
 def pair_marginals(chain: Chain) -> np.ndarray:

@@ -39,6 +39,8 @@ class CRF:
     ----------
     n_labels : int
         K.
+    transitions : Transitions, optional
+        What is forbidden has probability zero.
     """
 
     standardises_targets = False
@@ -49,11 +51,19 @@ class CRF:
     roles = {"A": Role.BIAS, "start": Role.BIAS, "end": Role.BIAS}
     public_names = {"A": "transition_weights_", "start": "start_scores_", "end": "end_scores_"}
 
-    def __init__(self, n_labels):
+    def __init__(self, n_labels, transitions=None):
+        self.transitions = transitions
         self.shapes = {"A": (n_labels, n_labels), "start": (n_labels,), "end": (n_labels,)}
 
+    def _scores(self, p, Z, packing):
+        A, start, end = p["A"], p["start"], p["end"]
+        if self.transitions is not None:
+            forbidden = self.transitions.astype(A.real.dtype)
+            A, start, end = A + forbidden.between, start + forbidden.start, end + forbidden.end
+        return _Scores.of(A, start, end, Z, packing)
+
     def loss_gradient(self, p, Z, shard):
-        chain = _Scores.of(p, Z, shard.packing)
+        chain = self._scores(p, Z, shard.packing)
         forward = _forward(chain)
         backward = _backward(chain)
         terms = _log_proba_terms(chain, forward, shard.y)
@@ -76,14 +86,14 @@ class CRF:
 
     def predict_log(self, p, Z, packing):
         """Return the logarithm of the marginals."""
-        chain = _Scores.of(p, Z, packing)
+        chain = self._scores(p, Z, packing)
         log_P = _forward(chain).log_alpha + _backward(chain).log_beta
         return _normalised(log_P)[0]
 
     def decode(self, p, Z, packing, decoding):
         """Return labels (N,) by one of `DECODINGS`, -1 where nothing is finite."""
         if decoding == "viterbi":
-            labels = _viterbi(_Scores.of(p, Z, packing))
+            labels = _viterbi(self._scores(p, Z, packing))
         else:
             labels = self.predict_log(p, Z, packing).argmax(axis=1)
         labels[~np.isfinite(Z).all(axis=1)] = -1
@@ -94,7 +104,7 @@ class CRF:
 
         They are proportional to alpha_{t-1}(j) exp(A[j, k]) exp(z_t[k]) beta_t(k).
         """
-        chain, K = _Scores.of(p, Z, packing), Z.shape[1]
+        chain, K = self._scores(p, Z, packing), Z.shape[1]
         log_alpha, log_gamma = _forward(chain).log_alpha, _backward(chain).log_gamma
         pairs = np.zeros((len(Z), K, K), chain.Z.dtype)
         for linked, before in packing.links:
@@ -105,7 +115,7 @@ class CRF:
 
     def n_best(self, p, Z, packing, n):
         """Return the n most probable sequences of labels, (N, n) of dtype `BEST`."""
-        chain = _Scores.of(p, Z, packing)
+        chain = self._scores(p, Z, packing)
         # so the scores of a sequence sum to log p(y | x), as the terms of `log_proba` do
         scores = chain.Z - _forward(chain).log_scale[:, None]
 
@@ -116,7 +126,7 @@ class CRF:
 
     def log_proba(self, p, Z, y, packing):
         """Return a term for each row; those of a sequence sum to log p(y | x)."""
-        chain = _Scores.of(p, Z, packing)
+        chain = self._scores(p, Z, packing)
         return _log_proba_terms(chain, _forward(chain), y)
 
     def sample(self, p, Z, packing, U):
@@ -125,7 +135,7 @@ class CRF:
         Forward filtering, backward sampling: y_T from alpha_T, then y_{t-1} given y_t with
         probabilities proportional to alpha_{t-1}(j) exp(A[j, y_t]).
         """
-        chain = _Scores.of(p, Z, packing)
+        chain = self._scores(p, Z, packing)
         log_alpha, to = _forward(chain).log_alpha, chain.A.T.copy()
         labels = np.empty(U.shape, dtype=int)
         ends = packing.last
@@ -153,8 +163,7 @@ class _Scores(NamedTuple):
     packing: object
 
     @classmethod
-    def of(cls, p, Z, packing):
-        A, start, end = p["A"], p["start"], p["end"]
+    def of(cls, A, start, end, Z, packing):
         # rows contiguous, since the recursions read the rows of one step after the other
         Z = Z.astype(np.result_type(Z, A), order="C")
         Z[packing.first] += start
@@ -222,7 +231,10 @@ def _log_product(log_P, P, A, M):
     floor = _least(len(M), P.dtype)
     if not least.min() > floor:
         lost = np.flatnonzero(~(least > floor))
-        for part in np.array_split(lost, -(-len(lost) * len(M) // PAIRS)):
+        if not np.isfinite(A).all():  # what is forbidden is zero without a loss
+            allowed = (log_P[lost].real > -np.inf) @ (A.real > -np.inf)
+            lost = lost[(allowed & ~(product.real[lost] > floor)).any(axis=1)]
+        for part in np.array_split(lost, max(1, -(-len(lost) * len(M) // PAIRS))):
             logs[part] = _log_sum_exp(log_P[part][:, :, None] + A, axis=1)
     return logs
 
@@ -240,10 +252,11 @@ def _normalised(L):
     return L, E, (largest + log_total)[:, 0]
 
 
-@np.errstate(under="ignore")
+@np.errstate(divide="ignore", under="ignore")
 def _log_sum_exp(L, axis):
     # that of SciPy is not analytic in complex numbers
     largest = L.real.max(axis=axis, keepdims=True)
+    largest[largest == -np.inf] = 0.0
     total = np.exp(L - largest).sum(axis=axis, keepdims=True)
     return (largest + np.log(total)).squeeze(axis)
 

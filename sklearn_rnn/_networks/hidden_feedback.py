@@ -74,6 +74,7 @@ class HiddenFeedback(LabelSequences):
     hidden_feedback = True
     feedback_biases: dict[str, str] = {}
     output_levels = ("c",)
+    transitions = None
 
     def __init__(
         self,

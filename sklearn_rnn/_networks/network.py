@@ -6,6 +6,7 @@ import numpy as np
 
 from .outputs import Output
 from .parameters import Parameters, Role, Shapes
+from .transitions import Transitions
 
 # Training and prediction look for values that are not finite and raise errors that say what to do;
 # NumPy's warnings would only come before these.
@@ -44,6 +45,8 @@ class Network(Protocol):
     warm_up_steps : int or None
         In training, pieces of long sequences need so many steps before their targets at least; None
         where sequences must stay whole.
+    transitions : Transitions or None
+        Which labels may follow which, where `infer` excludes others.
     output_only : bool
         Whether the hidden units start as those of a reservoir, see `HiddenFeedback`.
     """
@@ -61,6 +64,7 @@ class Network(Protocol):
     hidden_feedback: bool
     cell: str
     warm_up_steps: int | None
+    transitions: Transitions | None
     output_only: bool
 
     def initial(self, rng: np.random.RandomState, start) -> Parameters:
@@ -96,7 +100,9 @@ def infer_logits(network, p, shard):
     """Return the logits to predict from, NaN where they overflow."""
     Z = network.infer(p, shard)
     if not np.isfinite(Z.sum()):
-        Z[~np.isfinite(Z)] = np.nan
+        # of forbidden labels the logarithm of the probability is -inf
+        is_valid = np.isfinite(Z) if network.transitions is None else Z < np.inf
+        Z[~is_valid] = np.nan
     return Z
 
 

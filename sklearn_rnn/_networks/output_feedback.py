@@ -20,10 +20,12 @@ from .chains import (
 )
 from .label_sequences import LabelSequences
 from .layers import random_inputs
+from .network import infer_logits
 from .outputs import Output, Softmax, log_softmax, softmax, softmax_product
 from .packing import Packing
 from .parameters import Role
 from .products import column_sums, rows_times
+from .transitions import Transitions
 
 
 class OutputCache(NamedTuple):
@@ -65,6 +67,7 @@ class OutputFeedback:
     output_terms: tuple[str, ...] = ("W_out",)
     output_levels: tuple[str, ...] = ("c",)
     output: Output = Softmax()
+    transitions: Transitions | None = None
 
     def __init__(self, n_features, hidden_layer_sizes, n_outputs, activation, n_fed_back=None):
         n_fed_back = n_outputs + 1 if n_fed_back is None else n_fed_back
@@ -193,7 +196,32 @@ class OutputFeedback:
 
 
 class TeacherForced(OutputFeedback):
-    """o_{t-1} is the true previous label, one-hot: no loop over time, all rows at once."""
+    """o_{t-1} is the true previous label, one-hot: no loop over time, all rows at once.
+
+    Parameters
+    ----------
+    n_features, hidden_layer_sizes, n_outputs, activation
+        See `OutputFeedback`.
+    transitions : Transitions, optional
+        What is forbidden has probability zero. After each label, and at the start, one must be
+        allowed that may end the sequence.
+    """
+
+    def __init__(self, n_features, hidden_layer_sizes, n_outputs, activation, transitions=None):
+        super().__init__(n_features, hidden_layer_sizes, n_outputs, activation)
+        self.transitions = transitions
+
+    def exclude(self, Z, previous, is_last=None):
+        """Set the logits (..., K) of labels to -inf that must not follow ``previous`` (...).
+
+        K stands for no label before. ``is_last`` is whether each row is a last step, None for no.
+        """
+        if self.transitions is None:
+            return
+        between, start, end = self.transitions.astype(Z.real.dtype)
+        Z += np.vstack([between, start])[previous]
+        if is_last is not None:
+            Z[is_last] += end
 
     def forward(self, p, shard):
         A = self.without_feedback(p, shard)
@@ -201,6 +229,7 @@ class TeacherForced(OutputFeedback):
         feedback = previous_labels(shard.y, shard.packing, self.n_outputs, shard.X.dtype)
         A += feedback @ p["W_fb"]
         Z = self._activate(p, A, above)
+        self.exclude(Z, feedback.indices, shard.packing.is_last)
         return Z, OutputCache(shard.packing, [shard.X, A, *above], feedback, Z)
 
     def vjp(self, p, cache, dZ):
@@ -220,9 +249,12 @@ class TeacherForced(OutputFeedback):
         """Take one step of the recursion of `log_marginals`; the state is log alpha and alpha."""
         A = self._first_step(p, X)
         if state is None:
-            log_alpha = log_softmax(self.logits(p, A + p["W_fb"][-1]))
+            Z = self.logits(p, A + p["W_fb"][-1])
+            self.exclude(Z, self.n_outputs)
+            log_alpha = log_softmax(Z)
             return log_alpha, (log_alpha, np.exp(log_alpha))
         tables = self.logits(p, A[:, None, :] + p["W_fb"][:-1])
+        self.exclude(tables, np.arange(self.n_outputs))
         log_alpha, alpha = pass_on(*state, tables)
         return log_alpha, (log_alpha, alpha)
 
@@ -258,12 +290,16 @@ class _LabelChain:
         self._A = network.without_feedback(p, shard)
         self._W_fb, start = p["W_fb"][:-1], p["W_fb"][-1]
         self.first = network.logits(p, self._A[self.packing.first] + start)
+        is_last = self.packing.is_last[self.packing.first]
+        network.exclude(self.first, network.n_outputs, is_last)
 
     def tables(self, rows):
-        return self._network.logits(self._p, self._A[rows][:, None, :] + self._W_fb)
+        return self.given(rows, np.arange(self._network.n_outputs)[None])
 
     def given(self, rows, previous):
-        return self._network.logits(self._p, self._A[rows][:, None, :] + self._W_fb[previous])
+        Z = self._network.logits(self._p, self._A[rows][:, None, :] + self._W_fb[previous])
+        self._network.exclude(Z, previous, self.packing.is_last[rows])
+        return Z
 
 
 class FreeRunning(LabelSequences, OutputFeedback):
@@ -295,7 +331,7 @@ class FreeRunning(LabelSequences, OutputFeedback):
 
     def decode(self, p, shard, decoding):
         """Return labels (N,): given x they are independent, so that all decodings agree."""
-        return most_probable(self.infer(p, shard))
+        return most_probable(infer_logits(self, p, shard))
 
     def vjp(self, p, cache, dZ):
         K = self.n_outputs

@@ -11,6 +11,7 @@ import numpy as np
 from .n_best import n_best
 from .packing import Packing
 from .parameters import Parameters, Role, Shapes
+from .transitions import Transitions
 
 # Pairs of a row and a previous label whose scores are computed at once: their tables stay in the
 # cache at usual K and H.
@@ -34,6 +35,8 @@ class Output(Protocol):
         The fitted attribute that has each of these parameters.
     couples_steps : bool
         Whether predictions for a step depend on the whole sequence, and its weight is one number.
+    transitions : Transitions or None
+        Which labels may follow which, where the output looks at whole sequences.
     standardises_targets : bool
         Whether targets are brought to zero mean and unit variance for training.
     """
@@ -42,6 +45,7 @@ class Output(Protocol):
     roles: dict[str, Role]
     public_names: dict[str, str]
     couples_steps: bool
+    transitions: Transitions | None
     standardises_targets: bool
 
     def loss_gradient(self, p: Parameters, Z, shard) -> tuple[float, np.ndarray, Parameters]:
@@ -61,6 +65,7 @@ class Pointwise:
     roles: dict[str, Role] = {}
     public_names: dict[str, str] = {}
     couples_steps = False
+    transitions = None
 
 
 class Softmax(Pointwise):

@@ -101,6 +101,13 @@ class Packing:
         return self.offsets[self.lengths - 1] + np.arange(self.n_sequences)
 
     @lazy_property
+    def is_last(self):
+        """Whether each row is a last step, shape (N,)."""
+        is_last = np.zeros(self.n_rows, bool)
+        is_last[self.last] = True
+        return is_last
+
+    @lazy_property
     def sequence(self):
         """Sequence of each row, shape (N,)."""
         return np.arange(self.n_rows) - np.repeat(self.offsets[:-1], self.running)

@@ -33,6 +33,8 @@ class HiddenFeedbackGraph:
             return f"cell={network.cell!r}"
         if not POOLS.keys() >= set(network.pooling):
             return f"pooling={network.pooling!r}"
+        if network.output.transitions is not None:
+            return "allowed_transitions"
         others = (CRF, Softmax, Squares), (StepDirect, PositionDirect, type(None))
         for part, known in zip((network.output, network.direct), others):
             if not isinstance(part, known):

@@ -24,7 +24,7 @@ class _OutputFeedback:
 
     @staticmethod
     def missing(network):
-        return None  # all parts have a form in operators
+        return None if network.transitions is None else "allowed_transitions"
 
     def inputs(self, X):
         """x_t W_in + b of the first layer."""
