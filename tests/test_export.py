@@ -4,9 +4,11 @@ from itertools import product
 
 import numpy as np
 import pytest
-from refusals import CLASSIFIER, FEEDBACK, QUICK, TAGGER, Y_STEPS, assert_refuses
+from refusals import CLASSIFIER, FEEDBACK, LONG_TAGGER, QUICK, TAGGER, Y_STEPS, assert_refuses
 from refusals import X as X_REFUSALS
 from scipy import sparse
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from sklearn_rnn import (
     OutputFeedbackRegressor,
@@ -18,8 +20,8 @@ from sklearn_rnn import (
 )
 from sklearn_rnn._networks.hidden_feedback import HiddenFeedback
 from sklearn_rnn._networks.pooling import POOLS
-from sklearn_rnn.export import to_onnx
-from sklearn_rnn.preprocessing import pad
+from sklearn_rnn.export import register_converters, to_onnx
+from sklearn_rnn.preprocessing import PerStepTransformer, pad
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -342,3 +344,67 @@ def test_says_what_to_install(monkeypatch):
     monkeypatch.setattr(_to_onnx, "find_spec", lambda name: None)
     with pytest.raises(ImportError, match=r'pip install "sklearn-rnn\[onnx\]"'):
         to_onnx(TAGGER)
+
+
+CUBE = np.random.default_rng(0).normal(3, 2, size=(12, 6, D))
+CUBE_LABELS = np.where(CUBE[..., 0] > 3, "p", "q")
+PER_STEP = PerStepTransformer(StandardScaler())
+
+
+def convert(pipeline, X, **options):
+    """Return the model that skl2onnx makes, for input as X is."""
+    skl2onnx = pytest.importorskip("skl2onnx")
+    from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
+
+    register_converters()
+    kind = FloatTensorType if X.dtype == np.float32 else DoubleTensorType
+    types = [("X", kind([None] * (X.ndim - 1) + [X.shape[-1]]))]
+    return skl2onnx.convert_sklearn(pipeline, initial_types=types, **options)
+
+
+@pytest.mark.parametrize("transformer, estimator, X, y", [
+    (StandardScaler(), SequenceClassifier(4, features_per_step=D), CUBE.reshape(12, -1),
+     CUBE_LABELS[:, 0]),
+    (StandardScaler(), SequenceRegressor(solver="ridge"), CUBE[..., 0], CUBE[:, 0, :2]),
+    (StandardScaler(), SequenceTagger(4), CUBE[0], CUBE_LABELS[0]),
+    (StandardScaler(), PerStepRegressor(4), CUBE[0], CUBE[0, :, 1]),
+    (PER_STEP, SequenceTagger(4, bidirectional=True, output="crf", decoding="viterbi"), CUBE,
+     CUBE_LABELS),
+    (PerStepTransformer(make_pipeline(StandardScaler(), MinMaxScaler())),
+     SequenceClassifier((4, 3), cell="gru"), CUBE, np.arange(12) % 3),
+    (PER_STEP, OutputFeedbackTagger(4, decoding="greedy"), CUBE, CUBE_LABELS),
+    (PER_STEP, OutputFeedbackRegressor(4, n_lags=2), CUBE, CUBE[..., :2]),
+    (None, SequenceTagger(4), CUBE.astype(np.float32), CUBE_LABELS),
+])  # fmt: skip
+def test_pipelines_convert_in_one_call(transformer, estimator, X, y):
+    steps = [step for step in (transformer, estimator.set_params(**SETTINGS)) if step]
+    pipeline = make_pipeline(*steps).fit(X, y)
+    outputs = run(convert(pipeline, X), X=X)
+    is_labels = hasattr(pipeline, "classes_")
+    assert list(outputs) == (["labels", "probabilities"] if is_labels else ["predictions"])
+    if is_labels:
+        np.testing.assert_array_equal(outputs["labels"], pipeline.predict(X))
+        assert_close(outputs["probabilities"], pipeline.predict_proba(X), str(X.dtype))
+    else:
+        assert_close(outputs["predictions"], pipeline.predict(X), str(X.dtype))
+
+
+@pytest.mark.parametrize("make, X, options, words", [
+    (lambda: TAGGER, CUBE[..., :2], {}, r"2 features a step, but fit saw 3"),
+    (lambda: TAGGER, CUBE[0, 0], {}, "cannot be read as sequences"),
+    (lambda: LONG_TAGGER, CUBE[0], {}, "cannot be read as sequences"),
+    (lambda: CLASSIFIER, CUBE[:, :, 0], {}, "1 features a step, but fit saw 3"),
+    (lambda: TAGGER, CUBE, {"target_opset": 15}, "target_opset=15 is too old"),
+    (lambda: DATES, CUBE, {}, "no type for classes such as"),
+])  # fmt: skip
+def test_converters_refuse(make, X, options, words):
+    with pytest.raises(ValueError, match=words):
+        convert(make(), X, **options)
+
+
+def test_converters_say_what_to_install(monkeypatch):
+    from sklearn_rnn.export import _to_onnx
+
+    monkeypatch.setattr(_to_onnx, "find_spec", lambda name: None)
+    with pytest.raises(ImportError, match="register_converters needs the package skl2onnx"):
+        register_converters()

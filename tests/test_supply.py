@@ -32,7 +32,8 @@ IMPORT_BY_NAME = {
 }
 ALLOWED = {"numpy", "scipy", "sklearn", "joblib", "threadpoolctl", *sys.stdlib_module_names}
 # packages that are imported in functions of these modules only
-OPTIONAL = {"onnx": "export/"}
+OPTIONAL = {"onnx": "export/", "skl2onnx": "export/_skl2onnx.py"}
+OPTIONAL["sklearn_rnn"] = OPTIONAL["skl2onnx"]
 
 
 def nodes(kind):

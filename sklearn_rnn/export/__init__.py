@@ -1,8 +1,9 @@
 """Fitted estimators for other runtimes, as ONNX models."""
 
+from ._skl2onnx import register_converters
 from ._to_onnx import to_onnx
 
-__all__ = ["to_onnx"]
+__all__ = ["register_converters", "to_onnx"]
 
 
 def __dir__():

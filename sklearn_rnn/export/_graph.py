@@ -1,6 +1,7 @@
 """A small builder of ONNX graphs, in which formulas of NumPy's notation become operators."""
 
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import count
 
 import numpy as np
@@ -170,6 +171,7 @@ class Graph:
     def __init__(self, dtype, prefix=""):
         self.dtype = np.dtype(dtype)
         self.constants, self.inputs, self.outputs = [], [], []
+        self._constants = {}  # by their content
         self._nodes = [[]]  # of the graph, and of the loop bodies that are open
         self._numbers, self._prefix = count(), prefix
 
@@ -192,12 +194,17 @@ class Graph:
         """Return an array as a value; real numbers take the precision of the graph."""
         from onnx.numpy_helper import from_array
 
-        array = np.asarray(array)
+        array = np.asarray(array, order="C")
         if array.dtype.kind == "f":
             array = array.astype(self.dtype)
-        name = self._name("constant")
-        self.constants.append(from_array(np.asarray(array, order="C"), name))
-        return Value(self, name, array.dtype)
+        tensor = from_array(array)
+        # equal arrays once: others merge them, and runtimes then warn of loops that have them
+        content = sha256(tensor.SerializeToString()).digest()
+        if content not in self._constants:
+            tensor.name = self._name("constant")
+            self.constants.append(tensor)
+            self._constants[content] = Value(self, tensor.name, array.dtype)
+        return self._constants[content]
 
     def apply(self, operator, *inputs, dtype=None, **attributes):
         """Return the result of an operator, which has the type of the first input by default."""
@@ -243,8 +250,7 @@ class Graph:
         before, parts = ([self._inner(value) for value in part] for part in (states, sequences))
         self._nodes.append([])
         after, outputs = step(before, parts)
-        # an output of a body must be a name of its own
-        results = [self.apply("Identity", value) for value in [*after, *outputs]]
+        results = self._distinct([*after, *outputs])
         body = make_graph(
             self._nodes.pop(),
             self._name("body"),
@@ -263,6 +269,16 @@ class Graph:
         )
         values = [Value(self, name, value.dtype) for name, value in zip(names, results)]
         return values[: len(states)], values[len(states) :]
+
+    def _distinct(self, values):
+        """Return values as outputs of a body, each of a node in it and with a name of its own."""
+        computed = {name for node in self._nodes[-1] for name in node.output}
+        results = []
+        for value in values:
+            is_free = value.name in computed
+            results.append(value if is_free else self.apply("Identity", value))
+            computed.discard(value.name)
+        return results
 
     def _inner(self, value):
         """Return what stands for a value, or a part of it, in the body of a loop."""

@@ -118,9 +118,14 @@ def _exportable(estimator, form, dtype):
     if form == "step":
         estimator.start()  # refuses what must see the whole sequence
     check_parts(model, dtype)
-    if not find_spec("onnx"):
-        raise ImportError('to_onnx needs the package onnx: pip install "sklearn-rnn[onnx]".')
+    require("onnx", "to_onnx")
     return model, decoding_of(estimator)
+
+
+def require(package, name):
+    """Say what to install if a package that a function needs is missing."""
+    if not find_spec(package):
+        raise ImportError(f'{name} needs the package {package}: pip install "sklearn-rnn[onnx]".')
 
 
 def check_parts(model, dtype):
