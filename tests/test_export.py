@@ -214,6 +214,24 @@ def test_output_feedback(sizes, decoding, teacher_forcing):
         assert_predicts_the_same(fitted(tagger), dtype)
 
 
+ALLOWED = [("a", "b"), ("b", "b"), ("b", "c"), ("c", "a"), (None, "a"), ("a", None), ("b", None)]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("tagger", [
+    SequenceTagger((4, 3), output="crf", bidirectional=True),
+    SequenceTagger(4, output="crf", decoding="viterbi"),
+    *(OutputFeedbackTagger(4, decoding=name) for name in ("marginal", "viterbi", "greedy")),
+], ids=str)  # fmt: skip
+def test_allowed_transitions(tagger, dtype):
+    fitted(tagger.set_params(allowed_transitions=ALLOWED))
+    assert_predicts_the_same(tagger, dtype)
+    P = run_batch(tagger, dtype)["probabilities"]
+    assert P[0, 0].tolist() == [1.0, 0.0, 0.0]
+    if tagger.get_params().get("output") != "crf":
+        assert_steps_the_same(tagger, dtype)
+
+
 @pytest.mark.parametrize("teacher_forcing", [True, False])
 @pytest.mark.parametrize("n_lags", [1, 3])
 def test_forecasts_from_a_known_past(n_lags, teacher_forcing):

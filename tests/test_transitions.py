@@ -19,7 +19,6 @@ from sklearn_rnn._networks.crf import CRF
 from sklearn_rnn._networks.packing import Packing
 from sklearn_rnn._networks.parameters import ravel, size, views
 from sklearn_rnn._networks.transitions import Transitions
-from sklearn_rnn.export import to_onnx
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 LENGTHS = np.array([6, 4, 4, 3, 2])
@@ -342,9 +341,3 @@ def test_refusals_of_each():
         lambda: crf.fit(X[2:3] * 2, [list("abc")] * 2, X_val=X[:1], y_val=[["a"]]),
         "In the validation set",
     )
-
-
-@pytest.mark.parametrize("name", TAGGERS)
-def test_export_is_refused(name):
-    tagger = clone(TAGGERS[name]).fit(X, Y)
-    assert_refuses(lambda: to_onnx(tagger), "allowed_transitions has no form in ONNX yet")

@@ -33,8 +33,6 @@ class HiddenFeedbackGraph:
             return f"cell={network.cell!r}"
         if not POOLS.keys() >= set(network.pooling):
             return f"pooling={network.pooling!r}"
-        if network.output.transitions is not None:
-            return "allowed_transitions"
         others = (CRF, Softmax, Squares), (StepDirect, PositionDirect, type(None))
         for part, known in zip((network.output, network.direct), others):
             if not isinstance(part, known):
@@ -45,7 +43,7 @@ class HiddenFeedbackGraph:
         """Return probabilities and codes of labels, or numbers and None, of X (T, S, D)."""
         Z, output = self._logits(X, steps), self.network.output
         if isinstance(output, CRF):
-            return CRFChain(self.p).outputs(Z, steps, decoding)
+            return CRFChain(output, self.p).outputs(Z, steps, decoding)
         if isinstance(output, Squares):
             return Z, None
         return Z.softmax(), Z.argmax(-1)

@@ -6,7 +6,7 @@
 import numpy as np
 
 from ._cells import function_of
-from ._chains import advance, forward, viterbi
+from ._chains import advance, finite, forward, viterbi
 
 
 class _OutputFeedback:
@@ -24,7 +24,7 @@ class _OutputFeedback:
 
     @staticmethod
     def missing(network):
-        return None if network.transitions is None else "allowed_transitions"
+        return None  # all parts have a form in operators
 
     def inputs(self, X):
         """x_t W_in + b of the first layer."""
@@ -50,11 +50,25 @@ class TeacherForcedGraph(_OutputFeedback):
     def sizes(self):
         return [self.n_labels]
 
-    def first(self, A):
-        return self.logits(A + self.p["W_fb"][-1]).log_softmax()
+    def first(self, A, is_last):
+        Z = self.logits(A + self.p["W_fb"][-1])
+        return self._exclude(Z, self._terms.start, is_last).log_softmax()
 
-    def tables(self, A):
-        return self.logits(A.insert_axis(1) + self.p["W_fb"][:-1]).log_softmax()
+    def tables(self, A, is_last):
+        Z = self.logits(A.insert_axis(1) + self.p["W_fb"][:-1])
+        is_last = is_last and is_last.insert_axis(2)
+        return self._exclude(Z, self._terms.between, is_last).log_softmax()
+
+    @property
+    def _terms(self):
+        return finite(self.network.transitions)
+
+    def _exclude(self, Z, terms, is_last):
+        """Return the logits with the terms of what may not follow the label before, or end."""
+        if self.network.transitions is None:
+            return Z
+        Z = Z + terms
+        return Z + Z.graph.constant(self._terms.end).where(is_last, 0.0) if is_last else Z
 
     def step(self, x, states, n, is_first):
         log_alpha = advance(self, *states, self.inputs(x), is_first)
@@ -75,15 +89,20 @@ class TeacherForcedGraph(_OutputFeedback):
     def _greedy(self, A, steps):
         """Return at each step the most probable label given the one chosen before."""
         graph = A.graph
-        W_fb = graph.constant(self.p["W_fb"])
+        W_fb, follows = graph.constant(self.p["W_fb"]), 0.0
+        if self.network.transitions is not None:
+            follows = graph.constant(np.vstack([self._terms.between, self._terms.start]))
 
         def step(states, parts):
-            (previous,), (A,) = states, parts
-            code = self.logits(A + W_fb.take(previous.drop_axis(1))).argmax(-1).insert_axis(1)
+            (previous,), (A, is_last) = states, parts
+            previous = previous.drop_axis(1)
+            Z = self.logits(A + W_fb.take(previous))
+            terms = follows and follows.take(previous)
+            code = self._exclude(Z, terms, is_last).argmax(-1).insert_axis(1)
             return [code], [code]
 
         nothing_yet = graph.zeros(steps.n_sequences, 1, np.int64) + self.n_labels
-        return graph.scan(step, [nothing_yet], [A])[1][0].drop_axis(2)
+        return graph.scan(step, [nothing_yet], [A, steps.is_last])[1][0].drop_axis(2)
 
 
 class FreeRunningGraph(_OutputFeedback):
