@@ -227,7 +227,7 @@ def test_allowed_transitions(tagger, dtype):
     fitted(tagger.set_params(allowed_transitions=ALLOWED))
     assert_predicts_the_same(tagger, dtype)
     P = run_batch(tagger, dtype)["probabilities"]
-    assert P[0, 0].tolist() == [1.0, 0.0, 0.0]
+    assert P[0, 0, 1:].max() < 1e-37  # some versions of onnxruntime leave what is nearly zero
     if tagger.get_params().get("output") != "crf":
         assert_steps_the_same(tagger, dtype)
 

@@ -231,6 +231,8 @@ class Graph:
     def scan(self, step, states, sequences, from_end=False):
         """Loop over the first axis of the sequences, and return the states and outputs.
 
+        All that comes into a step, and all that comes out, is a matrix.
+
         Parameters
         ----------
         step : callable
@@ -251,12 +253,12 @@ class Graph:
         self._nodes.append([])
         after, outputs = step(before, parts)
         results = self._distinct([*after, *outputs])
-        body = make_graph(
-            self._nodes.pop(),
-            self._name("body"),
-            [_value_info(value.name, value.dtype) for value in [*before, *parts]],
-            [_value_info(value.name, value.dtype) for value in results],
+        # runtimes want to know the rank of what comes out of a body
+        inner, outer = (
+            [_value_info(value.name, value.dtype, [None, None]) for value in values]
+            for values in ([*before, *parts], results)
         )
+        body = make_graph(self._nodes.pop(), self._name("body"), inner, outer)
         names = [self._name("Scan") for _ in results]
         self._node(
             "Scan",
@@ -322,7 +324,7 @@ def _onnx_type(dtype):
     return np_dtype_to_tensor_dtype(dtype)
 
 
-def _value_info(name, dtype, shape=None):
+def _value_info(name, dtype, shape):
     from onnx.helper import make_tensor_value_info
 
     return make_tensor_value_info(name, _onnx_type(dtype), shape)

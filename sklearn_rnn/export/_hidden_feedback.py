@@ -74,8 +74,8 @@ class HiddenFeedbackGraph:
         W, b = (X.graph.constant(self.p[name]).first(n) for name in ("W_dir", "b_dir"))
         # (S, n D), where X is zero in the padding; the bias goes with the steps that there are
         flat = X.first(n).transpose(1, 0, 2).flatten()
-        is_real = steps.is_real.cast(X.dtype).first(n).drop_axis(2).transpose(1, 0)
-        return flat @ W.reshape(-1, K) + is_real @ b
+        biases = b.insert_axis(1).where(steps.is_real.first(n), 0.0).sum(0)
+        return flat @ W.reshape(-1, K) + biases
 
     @property
     def sizes(self):
