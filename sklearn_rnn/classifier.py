@@ -407,6 +407,6 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
         """
         model, sequences = read_fitted(self, X)
         require_y(self, y)
-        labels, weight = self._targets.read_known(sequences, y, sample_weight, model.classes)
+        _, labels, weight = self._targets.read_known(sequences, y, sample_weight, model.classes)
         predicted = model.labels(sequences, self.n_jobs, self._predictor())
         return accuracy_score(labels, predicted, sample_weight=weight)

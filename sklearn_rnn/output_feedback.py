@@ -95,6 +95,12 @@ class OutputFeedbackTagger(TaggerMixin, RecurrentEstimator):
         may start (end) a sequence. Labels that y does not have are ignored.
         After each label, and at the start, one must be allowed that may end the sequence, since
         each step is normalised by itself.
+    unlabeled : str, int, float or None, default=None
+        What stands in y for a step without a label, as -1 does in :mod:`sklearn.semi_supervised`;
+        NaN stands for all that is missing, also for None and pandas' NA. None is nothing: all steps
+        must have a label. With teacher forcing they are summed out, exactly: training maximises
+        the probability of the labels that there are, and the steps of such a sequence must have
+        equal weights. Without it they have weight 0. `score` leaves them out.
     sequence_id : str or int, default=None
         In a 2-D X, the column (name or position), or the name of the pandas index level, that tells
         sequences apart; the rows of a sequence must be contiguous. Without it, a 2-D X is one
@@ -229,6 +235,7 @@ class OutputFeedbackTagger(TaggerMixin, RecurrentEstimator):
         teacher_forcing=True,
         decoding="marginal",
         allowed_transitions=None,
+        unlabeled=None,
         sequence_id=None,
         solver="auto",
         alpha=3.0,
@@ -249,6 +256,7 @@ class OutputFeedbackTagger(TaggerMixin, RecurrentEstimator):
         self.teacher_forcing = teacher_forcing
         self.decoding = decoding
         self.allowed_transitions = allowed_transitions
+        self.unlabeled = unlabeled
         self.sequence_id = sequence_id
         self.solver = solver
         self.alpha = alpha
@@ -302,6 +310,8 @@ class OutputFeedbackTagger(TaggerMixin, RecurrentEstimator):
 
     def _feeds_labels_back(self):
         return bool(self.teacher_forcing)
+
+    _sums_labels_out = _feeds_labels_back
 
     def _predictor(self):
         self._validate_params()  # decoding may have been set after `fit`

@@ -79,6 +79,12 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
         label after), such as ``[("a", "b"), (None, "a")]``, where None before stands for the start
         of a sequence, None after for its end. Without a pair of the start (of the end), all labels
         may start (end) a sequence. Labels that y does not have are ignored.
+    unlabeled : str, int, float or None, default=None
+        What stands in y for a step without a label, as -1 does in :mod:`sklearn.semi_supervised`;
+        NaN stands for all that is missing, also for None and pandas' NA. None is nothing: all steps
+        must have a label. With ``output="crf"`` they are summed out, exactly: training maximises
+        the probability of the labels that there are. With ``output="softmax"`` they have weight 0.
+        `score` leaves them out.
     sequence_id : str or int, default=None
         In a 2-D X, the column (name or position), or the name of the pandas index level, that tells
         sequences apart; the rows of a sequence must be contiguous. Without it, a 2-D X is one
@@ -234,6 +240,7 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
         output="softmax",
         decoding="marginal",
         allowed_transitions=None,
+        unlabeled=None,
         sequence_id=None,
         truncated_bptt_steps="auto",
         solver="auto",
@@ -257,6 +264,7 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
         self.output = output
         self.decoding = decoding
         self.allowed_transitions = allowed_transitions
+        self.unlabeled = unlabeled
         self.sequence_id = sequence_id
         self.truncated_bptt_steps = truncated_bptt_steps
         self.solver = solver
@@ -303,7 +311,10 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
             return Softmax()
         return CRF(n_outputs, Transitions.of(structure["allowed_transitions"]))
 
-    def _check_weight(self, sequences, weight):
+    def _sums_labels_out(self):
+        return self.output == "crf"
+
+    def _check_weight(self, sequences, y, weight):
         if self.output == "crf":
             check_equal_in_sequences(weight, sequences)
 

@@ -177,6 +177,7 @@ PARAMETERS = {
         NOTHING,
     ),
     "allowed_transitions": NOTHING,
+    "unlabeled": {"None", "a word", "3", "-1", "1.5", "NaN", "infinity", "10**400"},
     **dict.fromkeys(["bidirectional", "teacher_forcing", "warm_start"], FLAG),
     **dict.fromkeys(["alpha", "tol"], REAL),
     "sequence_id": {*POSITION, "None", "a word"},  # 3-D data have no such column

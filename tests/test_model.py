@@ -45,6 +45,7 @@ OTHER = {
     "truncated_bptt_steps": 3,
     "output": "crf",
     "allowed_transitions": [("a", "b")],
+    "unlabeled": -1,
     "verbose": 1,
 }
 

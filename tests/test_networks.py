@@ -36,7 +36,8 @@ from scipy.special import expit, log_softmax, softmax
 
 from sklearn_rnn._networks.activations import ACTIVATIONS
 from sklearn_rnn._networks.hidden_feedback import HiddenFeedback, recurrent_network
-from sklearn_rnn._networks.output_feedback import FreeRunning, TeacherForced, previous_labels
+from sklearn_rnn._networks.label_feedback import Contexts
+from sklearn_rnn._networks.output_feedback import FreeRunning, TeacherForced, one_hot
 from sklearn_rnn._networks.packing import Packing
 from sklearn_rnn._networks.parameters import Role, ravel, views
 from sklearn_rnn._training.objective import Objective
@@ -510,6 +511,11 @@ def test_attributes_and_parameters_are_inverse(rng):
 def test_previous_labels():
     packing = Packing(np.array([3, 1]))
     # packed: first steps of both, then the rest of the first
-    one_hot = previous_labels(np.array([2, 0, 1, 0]), packing, 3, np.float32)
-    assert sparse.issparse(one_hot) and one_hot.dtype == np.float32
-    assert_array_equal(one_hot.toarray(), np.eye(4)[[3, 3, 2, 1]])
+    previous = Contexts.of(np.array([2, 0, 1, 0]), packing, 3).previous
+    matrix = one_hot(previous, 4, np.float32)
+    assert sparse.issparse(matrix) and matrix.dtype == np.float32
+    assert_array_equal(matrix.toarray(), np.eye(4)[[3, 3, 2, 1]])
+    # the second label is unknown, so that all may be before the third step
+    contexts = Contexts.of(np.array([2, 0, -1, 0]), packing, 3)
+    assert_array_equal(contexts.row, [0, 1, 2, 3, 3, 3])
+    assert_array_equal(contexts.previous, [3, 3, 2, 0, 1, 2])

@@ -212,16 +212,13 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         """Return what determines the network beside `_structure`, once the classes are known."""
         return {}
 
-    def _check_labels(self, sequences, y, classes):
-        """Refuse targets, of labels the codes, that the network cannot take."""
-
-    def _check_weight(self, sequences, weight):
-        """Refuse weights of targets that the network's output cannot take."""
+    def _check_labels(self, sequences, y, weight, classes):
+        """Refuse codes of labels, and weights, that the network cannot take."""
 
     def _distinct(self, sequences, targets):
         """Return the data, with the weights of equal sequences merged, and the distinct ones."""
-        self._check_labels(sequences, targets.y, targets.attributes.get("classes_"))
-        self._check_weight(sequences, targets.weight)
+        classes = targets.attributes.get("classes_")
+        self._check_labels(sequences, targets.y, targets.weight, classes)
         per_step = self._targets.unit.per_step
         data = Data(sequences.rows, sequences.lengths, targets.y, targets.weight, per_step)
         members, weight = merge_duplicates(data, not self._feeds_labels_back())
@@ -263,7 +260,7 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         y, weight = self._targets.read_validation(
             others, y, sample_weight, self._class_weight(), targets
         )
-        self._check_labels(others, y, targets.attributes.get("classes_"))
+        self._check_labels(others, y, weight, targets.attributes.get("classes_"))
         rows = others.rows.astype(sequences.rows.dtype, copy=False)
         return Data(rows, others.lengths, y, weight, self._targets.unit.per_step)
 

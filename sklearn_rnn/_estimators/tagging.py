@@ -11,22 +11,19 @@ from .._input.constraints import COLUMN, COUNT
 from .._input.labels import require_y
 from .._networks.network import IGNORE_OVERFLOW, infer_log
 from .base import read_fitted
-from .targets import STEP, LabelTargets
-from .transitions import TransitionsMixin
+from .label_rules import LabelRulesMixin
 
 _ARGUMENTS = {"n": [COUNT], "n_samples": [COUNT], "random_state": ["random_state"]}
 
 
-class TaggerMixin(TransitionsMixin):
+class TaggerMixin(LabelRulesMixin):
     """A label at each step: `fit`, and predictions in the layout of X."""
 
     _parameter_constraints = {
-        **TransitionsMixin._parameter_constraints,
+        **LabelRulesMixin._parameter_constraints,
         "sequence_id": [*COLUMN, None],
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
-    _targets = LabelTargets(STEP)
-
     _STRUCTURE_BEFORE = {"direct": False, "allowed_transitions": None}
 
     def __sklearn_tags__(self):
@@ -169,7 +166,8 @@ class TaggerMixin(TransitionsMixin):
         X : array-like
             In any of the layouts of `fit`.
         y : array-like
-            A label for each step, in any of the layouts of `fit`.
+            A label for each step, in any of the layouts of `fit`. Steps that `unlabeled` declares
+            to have none are summed out: it is the log-probability of the other labels.
 
         Returns
         -------
@@ -287,7 +285,7 @@ class TaggerMixin(TransitionsMixin):
         validate_parameter_constraints(_ARGUMENTS, arguments, name)
 
     def score(self, X, y, sample_weight=None):
-        """Accuracy over all steps.
+        """Accuracy over all steps that have a label.
 
         Not that of ``scoring="accuracy"`` in scikit-learn's tools: with two labels and y (S, T)
         that is the share of the sequences without any error. Leave `scoring` out, or take
@@ -310,9 +308,11 @@ class TaggerMixin(TransitionsMixin):
         """
         model, sequences = read_fitted(self, X)
         require_y(self, y)
-        labels, weight = self._targets.read_known(sequences, y, sample_weight, model.classes)
+        is_known, labels, weight = self._targets.read_known(
+            sequences, y, sample_weight, model.classes
+        )
         predicted = model.labels(sequences, self.n_jobs, self._predictor())
-        return accuracy_score(labels, predicted, sample_weight=weight)
+        return accuracy_score(labels, predicted[is_known], sample_weight=weight)
 
 
 def _several(sequences, labels):

@@ -2,17 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.metrics import accuracy_score, r2_score
 
+from .._input.arrays import format_value
 from .._input.labels import (
     check_known,
     class_factors,
     encode_known,
     encode_labels,
+    leave_out_unlabelled,
     read_classes,
     read_sequence_labels,
     read_step_labels,
@@ -63,24 +64,31 @@ class LabelTargets:
     Parameters
     ----------
     unit : Unit
+    unlabeled : str, number or None
+        What stands for no label in y, whose code is then -1; None for nothing.
+    sums_out : bool
+        Whether the network sums such targets out. If not, they have weight 0, and a code that does
+        not matter.
     """
 
     output = Softmax()
     min_held_out = 1
 
-    def __init__(self, unit: Unit):
+    def __init__(self, unit: Unit, unlabeled=None, sums_out=False):
         self.unit = unit
+        self.unlabeled = unlabeled
+        self.sums_out = sums_out
 
     def read(self, sequences, y, sample_weight, class_weight, known=None) -> Targets:
         """Read the labels of `fit`; those of a warm start must have the classes ``known``."""
-        labels, weight, describe = self._read(sequences, y, sample_weight)
+        is_known, labels, weight, describe = self._read(sequences, y, sample_weight)
         classes, codes = encode_labels(labels, describe)
         if known is not None and not np.array_equal(classes, known):
             raise ValueError(
                 f"warm_start=True continues with the classes of the last fit, {known}, but y has "
                 f"{classes}. Fit with warm_start=False."
             )
-        return self._weighted(class_weight, classes, codes, weight)
+        return self._weighted(class_weight, classes, is_known, codes, weight)
 
     def read_batch(
         self, sequences, y, sample_weight, class_weight, known=None, classes=None
@@ -94,9 +102,9 @@ class LabelTargets:
                 "partial_fit cannot tell what class_weight='balanced' is, as it does not see all "
                 "labels. Pass the weights as a dict, or in sample_weight."
             )
-        labels, weight, describe = self._read(sequences, y, sample_weight)
+        is_known, labels, weight, describe = self._read(sequences, y, sample_weight)
         if classes is not None:
-            classes = read_classes(classes)
+            classes = read_classes(classes, self.unlabeled)
         if known is None:
             known = encode_labels(labels, describe)[0] if classes is None else classes
         elif classes is not None and not np.array_equal(classes, known):
@@ -110,11 +118,14 @@ class LabelTargets:
             source="the first call",
             alternative=", or begin anew and pass all classes then",
         )
-        return self._weighted(class_weight, known, codes, weight)
+        return self._weighted(class_weight, known, is_known, codes, weight)
 
     def read_known(self, sequences, y, sample_weight, classes):
-        """Return labels, all of which must be among the classes, and weights, to score with."""
-        labels, weight, describe = self._read(sequences, y, sample_weight)
+        """Return which targets have a label, these labels and their weights, to score with.
+
+        All labels must be among the classes.
+        """
+        is_known, labels, weight, describe = self._read(sequences, y, sample_weight)
         check_known(
             labels,
             classes,
@@ -122,32 +133,48 @@ class LabelTargets:
             alternative=", or score with a metric of sklearn.metrics, which counts unknown labels "
             "as errors",
         )
-        return labels, weight
+        return is_known, labels, weight[is_known]
 
     def read_validation(self, sequences, y, sample_weight, class_weight, training):
         """Return codes and weights of a validation set, for the `Targets` of ``training``."""
-        labels, weight, describe = self._read(sequences, y, sample_weight)
+        is_known, labels, weight, describe = self._read(sequences, y, sample_weight)
         classes = training.attributes["classes_"]
         codes = encode_known(labels, classes, describe)
-        validation = self._weighted(class_weight, classes, codes, weight)
+        validation = self._weighted(class_weight, classes, is_known, codes, weight)
         return validation.y, validation.weight
 
     def read_codes(self, sequences, y, classes):
-        """Return the code of each label, all of which must be among the classes."""
-        labels, _, describe = self._read(sequences, y, None)
-        return encode_known(labels, classes, describe)
+        """Return the code of each label, -1 for none; all must be among the classes."""
+        is_known, labels, describe = self._read_labels(sequences, y)
+        return _spread(encode_known(labels, classes, describe), is_known, -1)
 
     def _read(self, sequences, y, sample_weight):
-        """Labels, weights, and what describes the position of a label."""
-        return (
-            self.unit.read_labels(y, sequences),
-            self.unit.read_weight(sample_weight, sequences),
-            partial(sequences.describe_target, per_step=self.unit.per_step),
-        )
+        """Which targets have a label, these labels, all weights, and what describes a label."""
+        is_known, labels, describe = self._read_labels(sequences, y)
+        if not is_known.any():
+            raise ValueError(
+                f"y holds nothing but {format_value(self.unlabeled)}, which unlabeled declares to "
+                "be no label. Pass some labels."
+            )
+        return is_known, labels, self.unit.read_weight(sample_weight, sequences), describe
 
-    def _weighted(self, class_weight, classes, codes, weight):
-        factors = class_factors(class_weight, classes, codes, weight)
-        return Targets(codes, weight * factors[codes], len(classes), {"classes_": classes})
+    def _read_labels(self, sequences, y):
+        y = self.unit.read_labels(y, sequences)
+        is_known, labels = leave_out_unlabelled(y, self.unlabeled)
+        rows = np.flatnonzero(is_known)
+        per_step = self.unit.per_step
+        return is_known, labels, lambda i: sequences.describe_target(rows[i], per_step=per_step)
+
+    def _weighted(self, class_weight, classes, is_known, codes, weight):
+        weight_known = weight[is_known]
+        if not weight_known.any():
+            raise ValueError("sample_weight is zero at all steps that have a label.")
+        factors = class_factors(class_weight, classes, codes, weight_known)[codes]
+        if self.sums_out:
+            codes, weight = _spread(codes, is_known, -1), weight * _spread(factors, is_known, 1.0)
+        else:
+            codes, weight = (_spread(part, is_known, 0) for part in (codes, weight_known * factors))
+        return Targets(codes, weight, len(classes), {"classes_": classes})
 
     def strata(self, targets):
         """Return what early stopping holds out evenly, None for labels of steps."""
@@ -160,7 +187,22 @@ class LabelTargets:
 
     def score(self, y, codes, weight):
         """Return the accuracy, -inf where the network overflows."""
-        return -np.inf if (codes < 0).any() else accuracy_score(y, codes, sample_weight=weight)
+        if (codes < 0).any():
+            return -np.inf
+        is_known = y >= 0
+        if not weight[is_known].any():
+            raise ValueError(
+                "No step of the sequences that early stopping holds out has a label. Pass X_val "
+                "and y_val, or a larger validation_fraction."
+            )
+        return accuracy_score(y[is_known], codes[is_known], sample_weight=weight[is_known])
+
+
+def _spread(values, is_known, rest):
+    """Return values of known targets as those of all targets."""
+    spread = np.full(len(is_known), rest, values.dtype)
+    spread[is_known] = values
+    return spread
 
 
 class NumberTargets:

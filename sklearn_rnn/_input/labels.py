@@ -119,12 +119,46 @@ def _check_discrete(y):
         ) from error
 
 
-def read_classes(classes):
+def read_classes(classes, unlabeled=None):
     """Return the argument `classes` of `partial_fit`, sorted."""
     classes = column_or_1d(as_array(classes, "classes"))
+    if is_unlabelled(classes, unlabeled).any():
+        raise ValueError(
+            f"classes holds {format_value(unlabeled)}, which unlabeled declares to be no label."
+        )
     if not len(classes):
         raise ValueError("classes is empty. Pass all labels there will be, or leave it out.")
     return encode_labels(classes, "position {}".format, "classes")[0]
+
+
+def leave_out_unlabelled(y, unlabeled):
+    """Return which entries of y (n,) are labels, and these labels.
+
+    ``unlabeled`` stands for no label, None for nothing, NaN for all that is missing.
+    """
+    is_known = ~is_unlabelled(y, unlabeled)
+    if unlabeled is None:
+        return is_known, y
+    labels = y[is_known]
+    # what stood for no label may have made them objects
+    return is_known, as_array(labels.tolist(), "y") if y.dtype == object else labels
+
+
+def is_unlabelled(y, unlabeled):
+    """Return which entries of y (n,) stand for no label."""
+    nothing = np.zeros(len(y), bool)
+    if unlabeled is None:
+        return nothing
+    if is_missing(unlabeled):
+        if y.dtype == object:
+            return np.fromiter(map(is_missing, y), bool, len(y))
+        return np.isnan(y) if y.dtype.kind == "f" else nothing
+    kinds = str if isinstance(unlabeled, str) else Number | np.number
+    if y.dtype == object:
+        equal = (isinstance(v, kinds) and not is_missing(v) and v == unlabeled for v in y)
+        return np.fromiter(equal, bool, len(y))
+    is_same_kind = y.dtype.kind in ("U" if kinds is str else "iuf")
+    return y == unlabeled if is_same_kind else nothing
 
 
 def check_labels(y, place, name="y"):

@@ -95,13 +95,20 @@ def refuse_dead_ends(allowed, classes):
 
 
 def check_allowed(codes, sequences, allowed, classes):
-    """Refuse labels, by their codes (N,), that break what is allowed."""
+    """Refuse labels, by their codes (N,), that break what is allowed; -1 is an unknown label."""
+    _check_known(codes, sequences, allowed, classes)
+    _check_unknown(codes, sequences, allowed)
+
+
+def _check_known(codes, sequences, allowed, classes):
     follows = np.ones(len(codes), bool)
     follows[sequences.starts] = False
     after = np.flatnonzero(follows)
     breaks = np.zeros(len(codes), bool)
+    after = after[(codes[after - 1] >= 0) & (codes[after] >= 0)]
     breaks[after] = ~allowed.between[codes[after - 1], codes[after]]
     starts, ends = sequences.starts, sequences.starts + sequences.lengths - 1
+    starts, ends = starts[codes[starts] >= 0], ends[codes[ends] >= 0]
     breaks[starts] |= ~allowed.start[codes[starts]]
     breaks_end = np.zeros(len(codes), bool)
     breaks_end[ends] = ~allowed.end[codes[ends]]
@@ -119,3 +126,21 @@ def check_allowed(codes, sequences, allowed, classes):
         f"y {what} at {sequences.describe_position(row)}, which allowed_transitions forbids. "
         "Correct the labels, or allow it."
     )
+
+
+def _check_unknown(codes, sequences, allowed):
+    """Refuse sequences with unlabelled steps for which no labels are allowed."""
+    every = np.arange(len(allowed.start))
+    has_unknown = np.logical_or.reduceat(codes < 0, sequences.starts)
+    for i in np.flatnonzero(has_unknown):
+        first, possible = sequences.starts[i], allowed.start
+        last = first + sequences.lengths[i] - 1
+        for row in range(first, last + 1):
+            possible = possible & ((codes[row] < 0) | (every == codes[row]))
+            possible = possible & allowed.end if row == last else possible
+            if not possible.any():
+                raise ValueError(
+                    "allowed_transitions allows no labels for the unlabelled steps of y up to "
+                    f"{sequences.describe_position(row)}. Correct the labels, or allow more."
+                )
+            possible = allowed.between[possible].any(axis=0)

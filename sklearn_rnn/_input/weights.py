@@ -48,14 +48,15 @@ def read_weight(sample_weight, n, unit, of):
     return weight
 
 
-def check_equal_in_sequences(weight, sequences):
-    """Refuse weights (N,) that differ between the steps of a sequence."""
+def check_equal_in_sequences(weight, sequences, which=True, of="of output='crf'"):
+    """Refuse weights (N,) that differ within a sequence; ``which`` (S,) are looked at."""
     first = np.repeat(weight[sequences.starts], sequences.lengths)
-    differing = np.flatnonzero(weight != first)
+    is_looked_at = np.repeat(np.broadcast_to(which, len(sequences.lengths)), sequences.lengths)
+    differing = np.flatnonzero((weight != first) & is_looked_at)
     if len(differing):
         row = differing[0]
         raise ValueError(
-            "output='crf' takes one weight for each sequence, but with sample_weight and "
+            f"A sequence {of} takes one weight for all its steps, but with sample_weight and "
             f"class_weight that of {sequences.describe_position(row)} is {weight[row]:.6g}, and "
             f"that of the first step of this sequence {first[row]:.6g}. Pass sample_weight of "
             "shape (S,) and no class_weight, or take output='softmax'."

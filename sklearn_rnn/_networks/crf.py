@@ -16,7 +16,7 @@ import numpy as np
 
 from .chains import digits_floor
 from .n_best import n_best
-from .outputs import PAIRS, draw, softmax
+from .outputs import PAIRS, draw, log_sum_exp, softmax
 from .parameters import Role
 
 # Steps of the complex step, so small that their squares vanish beside one.
@@ -32,8 +32,9 @@ def _least(K, dtype):
 class CRF:
     """Negative log-likelihood of whole sequences: l = -log p(y | x), convex in all scores.
 
-    The weights of the steps of a sequence must be equal, and the weights of a shard are those of
-    steps, so that l is in the unit of the mean cross-entropy over steps.
+    Where a label is -1 the step is unlabelled: l = -log p(known labels | x), the rest summed out.
+    Then l is not convex. The weights of the steps of a sequence must be equal, and the weights of a
+    shard are those of steps, so that l is in the unit of the mean cross-entropy over steps.
 
     Parameters
     ----------
@@ -63,22 +64,34 @@ class CRF:
         return _Scores.of(A, start, end, Z, packing)
 
     def loss_gradient(self, p, Z, shard):
+        y, weight = shard.y, shard.weight
         chain = self._scores(p, Z, shard.packing)
         forward = _forward(chain)
-        backward = _backward(chain)
-        terms = _log_proba_terms(chain, forward, shard.y)
-        dZ, dA = _gradient(chain, forward, backward, shard.y, shard.weight)
-        return -np.dot(terms, shard.weight), dZ, _split(dZ, dA, shard.packing)
+        dZ, dA = _expected_counts(chain, forward, weight)
+        if (y >= 0).all():
+            terms = _log_proba_terms(chain, forward, y)
+            _subtract_counts(dZ, dA, chain, y, weight)
+        else:
+            known = chain.given(y)
+            forward_known = _forward(known)
+            terms = _double(forward_known.log_scale - forward.log_scale)
+            dZ_known, dA_known = _expected_counts(known, forward_known, weight)
+            dZ -= dZ_known
+            dA -= dA_known
+        return -np.dot(terms, weight), dZ, _split(dZ, dA, shard.packing)
 
     def hessp(self, p, Z, shard, dZ, v):
-        """Return the Hessian product as the gradient's derivative, exact by a complex step.
+        """Return the Hessian product of the log-partition, as a derivative by a complex step.
 
-        The gradient is analytic in the scores; nothing is cancelled (Squire, Trapp 1998).
+        It is the one of the loss where all labels are known. Expected counts are analytic in the
+        scores; nothing is cancelled (Squire, Trapp 1998). What unlabelled steps add to the loss is
+        concave, and is left out, so that the product is positive semidefinite.
         """
-        step = _STEP[Z.dtype]
+        step, packing = _STEP[Z.dtype], shard.packing
         scores = {name: p[name] + 1j * step * v[name] for name in self.shapes}
-        _, d, gradients = self.loss_gradient(scores, Z + 1j * step * dZ, shard)
-        return d.imag / step, {name: g.imag / step for name, g in gradients.items()}
+        chain = self._scores(scores, Z + 1j * step * dZ, packing)
+        dZ, dA = _expected_counts(chain, _forward(chain), shard.weight)
+        return dZ.imag / step, _split(dZ.imag / step, dA.imag / step, packing)
 
     def predict(self, p, Z, packing):
         """Return the marginals p(y_t | x_1..x_T): (N, K)."""
@@ -125,9 +138,18 @@ class CRF:
         return n_best(scores[packing.first], tables, packing, n, PAIRS)
 
     def log_proba(self, p, Z, y, packing):
-        """Return a term for each row; those of a sequence sum to log p(y | x)."""
+        """Return a term for each row; those of a sequence sum to log p(y | x).
+
+        Where a label is -1, it is summed out.
+        """
         chain = self._scores(p, Z, packing)
-        return _log_proba_terms(chain, _forward(chain), y)
+        forward = _forward(chain)
+        if (y >= 0).all():
+            return _log_proba_terms(chain, forward, y)
+        terms = _double(_forward(chain.given(y)).log_scale - forward.log_scale)
+        # no labels are allowed that agree with the known ones
+        terms[np.isnan(terms) & ~np.isnan(forward.log_scale)] = -np.inf
+        return terms
 
     def sample(self, p, Z, packing, U):
         """Return labels (N, n_samples) drawn by uniform random numbers of that shape.
@@ -170,6 +192,13 @@ class _Scores(NamedTuple):
         Z[packing.last] += end
         A_max = A.real.max()
         return cls(Z, A - A_max, A_max, np.exp(A - A_max), packing)
+
+    def given(self, y):
+        """Return the chain in which only labels y (N,) have a probability; -1 stands for any."""
+        Z, rows = self.Z.copy(), np.flatnonzero(y >= 0)
+        Z[rows] = -np.inf
+        Z[rows, y[rows]] = self.Z[rows, y[rows]]
+        return self._replace(Z=Z)
 
 
 class _Forward(NamedTuple):
@@ -235,7 +264,7 @@ def _log_product(log_P, P, A, M):
             allowed = (log_P[lost].real > -np.inf) @ (A.real > -np.inf)
             lost = lost[(allowed & ~(product.real[lost] > floor)).any(axis=1)]
         for part in np.array_split(lost, max(1, -(-len(lost) * len(M) // PAIRS))):
-            logs[part] = _log_sum_exp(log_P[part][:, :, None] + A, axis=1)
+            logs[part] = log_sum_exp(log_P[part][:, :, None] + A, axis=1)
     return logs
 
 
@@ -252,15 +281,6 @@ def _normalised(L):
     return L, E, (largest + log_total)[:, 0]
 
 
-@np.errstate(divide="ignore", under="ignore")
-def _log_sum_exp(L, axis):
-    # that of SciPy is not analytic in complex numbers
-    largest = L.real.max(axis=axis, keepdims=True)
-    largest[largest == -np.inf] = 0.0
-    total = np.exp(L - largest).sum(axis=axis, keepdims=True)
-    return (largest + np.log(total)).squeeze(axis)
-
-
 def _log_proba_terms(chain, forward, y):
     """The score of each row and its transition, less the logarithm of the scale; double precision.
 
@@ -270,16 +290,19 @@ def _log_proba_terms(chain, forward, y):
     terms = Z[np.arange(len(y)), y] - forward.log_scale
     for linked, before in chain.packing.links:
         terms[linked] += A[y[before], y[linked]]
+    return _double(terms)
+
+
+def _double(terms):
     return terms.astype(np.result_type(terms, np.float64))
 
 
 @np.errstate(under="ignore")
-def _gradient(chain, forward, backward, y, weight):
-    """Return dZ and dA: expected less true counts of labels and transitions, weighted."""
-    weight = weight.astype(chain.Z.real.dtype)
+def _expected_counts(chain, forward, weight):
+    """Return the expected counts of labels (N, K) and of transitions (K, K), weighted."""
+    weight, backward = weight.astype(chain.Z.real.dtype), _backward(chain)
     _, dZ, log_sum = _normalised(forward.log_alpha + backward.log_beta)
     dZ *= weight[:, None]
-    dZ[np.arange(len(y)), y] -= weight
     # log of the sum over j, k of alpha_{t-1}(j) exp(A[j, k]) gamma_t(k)
     log_total = log_sum + forward.log_scale - backward.log_scale
     counts = np.zeros_like(chain.M)
@@ -293,8 +316,15 @@ def _gradient(chain, forward, backward, y, weight):
         for i in np.flatnonzero(lost):
             pair = forward.log_alpha[before][i][:, None] + chain.A + backward.log_gamma[linked][i]
             dA += weight[linked][i] * np.exp(pair - log_total[linked][i])
-        np.subtract.at(dA, (y[before], y[linked]), weight[linked])
     return dZ, dA + counts * chain.M
+
+
+def _subtract_counts(dZ, dA, chain, y, weight):
+    """Subtract the true counts from the expected ones."""
+    weight = weight.astype(chain.Z.real.dtype)
+    dZ[np.arange(len(y)), y] -= weight
+    for linked, before in chain.packing.links:
+        np.subtract.at(dA, (y[before], y[linked]), weight[linked])
 
 
 def _split(dZ, dA, packing):

@@ -18,6 +18,7 @@ from .chains import (
     pass_on,
     sample,
 )
+from .label_feedback import Contexts, FedBackLabels
 from .label_sequences import LabelSequences
 from .layers import random_inputs
 from .network import infer_logits
@@ -207,6 +208,8 @@ class TeacherForced(OutputFeedback):
         allowed that may end the sequence.
     """
 
+    output: Output = FedBackLabels()
+
     def __init__(self, n_features, hidden_layer_sizes, n_outputs, activation, transitions=None):
         super().__init__(n_features, hidden_layer_sizes, n_outputs, activation)
         self.transitions = transitions
@@ -224,13 +227,20 @@ class TeacherForced(OutputFeedback):
             Z[is_last] += end
 
     def forward(self, p, shard):
-        A = self.without_feedback(p, shard)
+        """Return the logits Z given the label before; where that is unknown, given every label.
+
+        Then Z has more rows than X: those of `Contexts`.
+        """
+        A, X, is_last = self.without_feedback(p, shard), shard.X, shard.packing.is_last
+        contexts = Contexts.of(shard.y, shard.packing, self.n_outputs)
+        if contexts.is_open.any():
+            A, X, is_last = A[contexts.row], X[contexts.row], is_last[contexts.row]
         above = self._states_above(p, A)
-        feedback = previous_labels(shard.y, shard.packing, self.n_outputs, shard.X.dtype)
+        feedback = one_hot(contexts.previous, self.n_outputs + 1, X.dtype)
         A += feedback @ p["W_fb"]
         Z = self._activate(p, A, above)
-        self.exclude(Z, feedback.indices, shard.packing.is_last)
-        return Z, OutputCache(shard.packing, [shard.X, A, *above], feedback, Z)
+        self.exclude(Z, contexts.previous, is_last)
+        return Z, OutputCache(shard.packing, [X, A, *above], feedback, Z)
 
     def vjp(self, p, cache, dZ):
         return self._gradients(cache, self._backward(p, cache.states[1:], dZ), dZ)
@@ -263,9 +273,9 @@ class TeacherForced(OutputFeedback):
         return DECODERS[decoding](_LabelChain(self, p, shard))
 
     def log_proba(self, p, shard):
-        """Return log p(y_t | x_1..x_t, y_1..y_{t-1}) of every step, in double precision."""
+        """Return a term for each row; those of a sequence sum to log p(y | x)."""
         Z, _ = self.forward(p, shard)
-        return self.output.log_proba(p, Z, shard.y)
+        return self.output.log_proba(p, Z, shard.y, shard.packing)
 
     def sample(self, p, shard, U):
         """Return labels (N, n_samples) from uniform random numbers of that shape."""
@@ -357,13 +367,7 @@ class FreeRunning(LabelSequences, OutputFeedback):
         return dZ
 
 
-def previous_labels(y, packing, n_labels, dtype):
-    """The previous label of every packed row as a one-hot CSR matrix (N, K + 1).
-
-    The last column stands for the first step, which has no previous label.
-    """
-    previous = np.full(packing.n_rows, n_labels)
-    for linked, before in packing.links:
-        previous[linked] = y[before]
-    ones, ends = np.ones(packing.n_rows, dtype=dtype), np.arange(packing.n_rows + 1)
-    return sparse.csr_array((ones, previous, ends), shape=(packing.n_rows, n_labels + 1))
+def one_hot(codes, n_codes, dtype):
+    """Return codes (M,) as a one-hot CSR matrix (M, n_codes)."""
+    ones, ends = np.ones(len(codes), dtype=dtype), np.arange(len(codes) + 1)
+    return sparse.csr_array((ones, codes, ends), shape=(len(codes), n_codes))

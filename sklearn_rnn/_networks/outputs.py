@@ -98,8 +98,10 @@ class Softmax(Pointwise):
         return log_softmax(Z)
 
     def log_proba(self, p, Z, y, packing=None):
-        """Return log p(y_t | x) of each row, in double precision."""
-        return log_softmax(Z)[np.arange(len(Z)), y].astype(np.float64)
+        """Return log p(y_t | x) of each row, in double precision; 0 where y_t is -1, unknown."""
+        terms = log_softmax(Z)[np.arange(len(Z)), y].astype(np.float64)
+        terms[y < 0] = 0.0
+        return terms
 
     def sample(self, p, Z, packing, U):
         """Return labels (N, n_samples) drawn by uniform random numbers of that shape."""
@@ -149,6 +151,16 @@ def log_softmax(Z):
     Z = Z - Z.real.max(axis=-1, keepdims=True)
     Z -= np.log(np.exp(Z).sum(axis=-1, keepdims=True))
     return Z
+
+
+@np.errstate(divide="ignore", under="ignore")
+def log_sum_exp(L, axis):
+    """Logarithm of the sum of exponentials, -inf if all are zero."""
+    # that of SciPy is not analytic in complex numbers
+    largest = L.real.max(axis=axis, keepdims=True)
+    largest[largest == -np.inf] = 0.0
+    total = np.exp(L - largest).sum(axis=axis, keepdims=True)
+    return (largest + np.log(total)).squeeze(axis)
 
 
 def softmax(Z):
