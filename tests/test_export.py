@@ -276,7 +276,7 @@ def test_a_single_step_and_a_single_sequence(estimator, part):
 def test_labels_keep_their_type(names):
     classes = np.array(names)
     tagger = fitted(SequenceTagger(2), y=[classes[np.arange(len(x)) % len(names)] for x in X])
-    labels = run_batch(tagger)["labels"]
+    labels = run_batch(tagger, "float32")["labels"]
     assert labels.dtype == (object if classes.dtype.kind == "U" else classes.dtype)
     np.testing.assert_array_equal(rows(labels), np.concatenate(tagger.predict(X_64)))
 
@@ -318,6 +318,7 @@ def with_weights_of(scale):
 BOTH_WAYS = SequenceTagger(bidirectional=True, **QUICK).fit(X_REFUSALS, Y_STEPS)
 CHAIN = SequenceTagger(output="crf", **QUICK).fit(X_REFUSALS, Y_STEPS)
 DATES = SequenceTagger(**QUICK).fit(X_REFUSALS, np.array(["2020-01-01", "2021"], "M8[D]")[Y_STEPS])
+LARGE = SequenceTagger(**QUICK).fit(X_REFUSALS, np.array([2, 2**63], np.uint64)[Y_STEPS])
 REFUSED = [
     (lambda: to_onnx(SequenceTagger()), "not fitted"),
     (lambda: to_onnx(SequenceTagger), "estimator must be a fitted estimator of sklearn_rnn"),
@@ -328,6 +329,7 @@ REFUSED = [
     (lambda: to_onnx(CHAIN, form="step"), "with output='crf' what comes later"),
     (lambda: to_onnx(with_weights_of(1e39)), "1.0e+39, more than float32 can hold"),
     (lambda: to_onnx(DATES), "no type for classes such as"),
+    (lambda: to_onnx(LARGE), "no type for classes such as 9223372036854775808"),
 ]
 
 

@@ -70,7 +70,8 @@ def add_step(graph, model):
 def _named(model, values, codes):
     if model.classes is None:
         return {"predictions": values.drop_axis(-1) if model.single_target else values}
-    classes = values.graph.constant(class_tensor(model.classes))
+    classes = class_tensor(model.classes)
+    classes = values.graph.constant(classes, classes.dtype)
     return {"labels": classes.take(codes), "probabilities": values}
 
 
@@ -83,8 +84,10 @@ def _add_outputs(graph, model, outputs, axes):
 def class_tensor(classes):
     """Return the classes as an array that a tensor can hold, None if there is no such type."""
     if classes.dtype.kind in "iu":
-        return classes.astype(np.int64)
-    if classes.dtype.kind in "bf":
+        return classes.astype(np.int64) if classes.max() <= np.iinfo(np.int64).max else None
+    if classes.dtype.kind == "f":
+        return classes.astype(np.float64)
+    if classes.dtype.kind == "b":
         return classes
     if all(isinstance(label, str) for label in classes.tolist()):
         return classes.astype(object)

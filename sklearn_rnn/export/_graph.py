@@ -190,13 +190,13 @@ class Graph:
         self._node("Identity", [value.name], [name])
         self.outputs.append(_value_info(name, value.dtype, shape))
 
-    def constant(self, array):
-        """Return an array as a value; real numbers take the precision of the graph."""
+    def constant(self, array, dtype=None):
+        """Return an array as a value; real numbers take the precision of the graph by default."""
         from onnx.numpy_helper import from_array
 
         array = np.asarray(array, order="C")
         if array.dtype.kind == "f":
-            array = array.astype(self.dtype)
+            array = array.astype(dtype or self.dtype)
         tensor = from_array(array)
         # equal arrays once: others merge them, and runtimes then warn of loops that have them
         content = sha256(tensor.SerializeToString()).digest()

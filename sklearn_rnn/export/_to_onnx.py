@@ -47,7 +47,7 @@ def to_onnx(estimator, *, form="batch", dtype="float32"):
     (S, T, K) for a target at each step, else (S, K); without K for labels and a single number. In
     the batch form they are those of `predict_proba` and `predict` (of taggers with `decoding` as it
     is now); probabilities and numbers in the padding are zero, and labels there mean nothing. In
-    the step form they are what :meth:`start` gives, and the label of the largest probability.
+    the step form they are what `start` gives, and the label of the largest probability.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def check_parts(model, dtype):
         raise ValueError(f"{missing} has no form in ONNX yet.")
     if model.classes is not None and class_tensor(model.classes) is None:
         raise ValueError(
-            f"ONNX has no type for classes such as {format_value(model.classes[0])}. Fit with "
+            f"ONNX has no type for classes such as {format_value(model.classes[-1])}. Fit with "
             "labels that are strings or integers."
         )
     if sum(W.size for W in p.values()) * np.dtype(dtype).itemsize > MOST_BYTES:
