@@ -10,6 +10,7 @@ from ._estimators.pooled import PooledEstimator
 from ._estimators.targets import SEQUENCE, LabelTargets
 from ._input.labels import require_y
 from ._networks.network import infer, infer_log, infer_logits
+from ._networks.outputs import Softmax
 
 _FUNCTIONS = {
     "predict_proba": infer,
@@ -378,6 +379,9 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
             ``classes_[0]``. With `sequence_id`, of a table (N, K) or (N,).
         """
         return self._predict_rows(X, "decision_function")
+
+    def _output(self, structure):
+        return Softmax()
 
     def _infer(self, model, sequences, method):
         if method == "predict":

@@ -3,15 +3,21 @@
 import warnings
 
 from sklearn.base import RegressorMixin
-from sklearn.metrics import r2_score
 
 from ._estimators.base import read_fitted
 from ._estimators.pooled import PooledEstimator
-from ._estimators.targets import SEQUENCE, NumberTargets
+from ._estimators.quantiles import (
+    LOSS_CONSTRAINTS,
+    QuantileMixin,
+    fitted_targets,
+    number_output,
+    quantile_structure,
+)
+from ._estimators.targets import SEQUENCE
 from ._input.labels import require_y
 
 
-class SequenceRegressor(RegressorMixin, PooledEstimator):
+class SequenceRegressor(QuantileMixin, RegressorMixin, PooledEstimator):
     r"""Predict one or several numbers for each sequence by a recurrent network.
 
     The hidden units are recurrent; one output follows after the whole sequence of T steps is read:
@@ -39,6 +45,14 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
     activation : {"tanh", "logistic", "relu", "identity"}, default="tanh"
         What f is. tanh and logistic are bounded, so that long sequences cannot overflow. With
         cell="diagonal" it acts on the inputs, before the recurrence. "gru" and "lstm" have tanh.
+    loss : {"squared_error", "quantile"}, default="squared_error"
+        What training minimises: the squared error, so that means are predicted, or the pinball loss
+        [6]_, so that quantiles are; its edge is rounded, over a two-hundredth of the standard
+        deviation of the targets.
+    quantile : float or tuple of float, default=None
+        With loss="quantile", the level between 0 and 1, or several that rise: (0.1, 0.5, 0.9) are
+        the median and a band that holds four of five targets. All levels share the hidden units,
+        and never cross, since they are put in order [7]_.
     cell : {"elman", "gru", "lstm", "diagonal"}, default="elman"
         What the hidden units are; their equations are in the user guide. "elman" are those above.
         "gru" (Cho et al. 2014) and "lstm" (Hochreiter & Schmidhuber 1997) have gates that learn
@@ -61,9 +75,9 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
         it, a row of a 2-D X is a sequence.
     solver : {"auto", "lbfgs", "adam", "trust-ncg", "ridge"}, default="auto"
         Method of :func:`scipy.optimize.minimize`, or "ridge". "auto" is "ridge" below 2,000
-        distinct sequences, and "adam" from there on. Where hidden_layer_sizes, cell, early_stopping
-        or `partial_fit` ask for weights that are trained, it is "lbfgs" below 2,000 (with sparse X
-        and 100,000 weights below 100).
+        distinct sequences, and "adam" from there on. Where hidden_layer_sizes, cell, loss,
+        early_stopping or `partial_fit` ask for weights that are trained, it is "lbfgs" below 2,000
+        (with sparse X and 100,000 weights below 100).
 
         - "lbfgs" is a quasi-Newton method, which looks at all sequences for every step.
         - "adam" (Kingma & Ba 2015) goes through minibatches of 16 whole sequences. There is no
@@ -83,7 +97,8 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
         pulls the output layer to zero and, 30 times as strongly (Elman units), the hidden weights
         to where training starts (Li et al. 2018); the input weights of sparse features no more
         strongly than the output layer. None is 0.1; with "ridge" it is chosen from 1e-4 to 100 by
-        leave-one-out, for pooled states that are scaled to a mean squared norm of one.
+        leave-one-out, for pooled states that are scaled to a mean squared norm of one; with
+        loss="quantile" it is 5.
     max_iter : int, default=None
         Iterations of the solver at most, each of which sees all sequences about once ("trust-ncg":
         several times). None is 1,000, and for "adam" as many epochs as make about 64,000 sequences,
@@ -170,6 +185,9 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
        with convolutional networks. ICML.
     .. [5] L. Chizat, E. Oyallon, F. Bach (2019). On lazy training in differentiable programming.
        NeurIPS.
+    .. [6] R. Koenker, G. Bassett (1978). Regression quantiles. Econometrica 46(1).
+    .. [7] V. Chernozhukov, I. Fernandez-Val, A. Galichon (2010). Quantile and probability curves
+       without crossing. Econometrica 78(3).
 
     Examples
     --------
@@ -183,8 +201,8 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
     True
     """
 
-    _parameter_constraints = PooledEstimator._parameter_constraints
-    _targets = NumberTargets(SEQUENCE)
+    _parameter_constraints = {**PooledEstimator._parameter_constraints, **LOSS_CONSTRAINTS}
+    _unit = SEQUENCE
     _METHODS = ("predict",)
 
     def __init__(
@@ -192,6 +210,8 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
         hidden_layer_sizes=None,
         activation="tanh",
         *,
+        loss="squared_error",
+        quantile=None,
         cell="elman",
         bidirectional=False,
         pooling=None,
@@ -212,6 +232,8 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
+        self.loss = loss
+        self.quantile = quantile
         self.cell = cell
         self.bidirectional = bidirectional
         self.pooling = pooling
@@ -229,6 +251,21 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
+
+    def _structure(self):
+        if self.solver == "ridge" and self.loss != "squared_error":
+            raise ValueError(
+                "solver='ridge' minimises squares in closed form, not loss='quantile'. Take "
+                "another solver, or loss='squared_error'."
+            )
+        return super()._structure() | quantile_structure(self)
+
+    def _choose(self, structure, data, members, needs_iterations):
+        is_quantile = structure["quantile"] != ()
+        return super()._choose(structure, data, members, needs_iterations or is_quantile)
+
+    def _output(self, structure):
+        return number_output(structure["quantile"])
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -315,16 +352,17 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
         Returns
         -------
         ndarray of shape (S,) or (S, K)
-            As y was in `fit`; with `sequence_id`, of a table (N,) or (N, K).
+            As y was in `fit`; with `sequence_id`, of a table (N,) or (N, K). Several quantiles are
+            a further axis, the last.
         """
         return self._predict_rows(X, "predict")
 
     def _infer(self, model, sequences, method):
         predictions = model.infer(sequences, self.n_jobs)
-        return predictions[:, 0] if model.single_target else predictions
+        return model.shaped(predictions)
 
     def score(self, X, y, sample_weight=None):
-        """Coefficient of determination, R^2.
+        """Coefficient of determination, R^2; of quantiles D^2.
 
         Parameters
         ----------
@@ -335,8 +373,10 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
         -------
         float
             1 for predictions without error, 0 for those that are no better than the mean of y;
-            averaged over the targets. It counts sequences, also those of a table with
-            `sequence_id`, of which "r2" as a `scoring` of scikit-learn counts rows.
+            averaged over the targets. With loss="quantile" D^2: the pinball loss instead of the
+            squared error, and the quantile of y instead of its mean, averaged over the levels
+            (:func:`sklearn.metrics.d2_pinball_score`). Sequences are counted, also those of a table
+            with `sequence_id`, of which a `scoring` of scikit-learn counts rows.
 
         Raises
         ------
@@ -345,10 +385,11 @@ class SequenceRegressor(RegressorMixin, PooledEstimator):
         """
         model, sequences = read_fitted(self, X)
         require_y(self, y)
-        targets, weight, n_outputs, _ = self._targets.read(sequences, y, sample_weight)
+        kind = fitted_targets(SEQUENCE, model.network)
+        targets, weight, n_outputs, _ = kind.read(sequences, y, sample_weight)
         if n_outputs != model.network.n_outputs:
             raise ValueError(f"y has {n_outputs} targets, but fit saw {model.network.n_outputs}.")
-        return r2_score(targets, model.infer(sequences, self.n_jobs), sample_weight=weight)
+        return kind.score(targets, model.infer(sequences, self.n_jobs), weight)
 
 
 def _warn_of_steps(X, y):

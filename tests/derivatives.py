@@ -17,13 +17,18 @@ from sklearn_rnn._networks.number_feedback import OneStepAhead, Simulation
 from sklearn_rnn._networks.output_feedback import FreeRunning, TeacherForced
 from sklearn_rnn._networks.outputs import Softmax, Squares
 from sklearn_rnn._networks.parameters import ravel, size, views
+from sklearn_rnn._networks.quantiles import Quantiles
 from sklearn_rnn._training.minibatches import MinibatchObjective
 from sklearn_rnn._training.objective import Objective
 from sklearn_rnn._training.penalty import Penalty
 from sklearn_rnn._training.recipe import RESERVOIR
 from sklearn_rnn._training.training_set import TrainingSet
 
-OUTPUTS = {"softmax": Softmax(), "squared": Squares()}
+OUTPUTS = {
+    "softmax": Softmax(),
+    "squared": Squares(),
+    "quantile": Quantiles((0.1, 0.5, 0.9)),
+}
 OUTPUT_FEEDBACK = {"teacher": TeacherForced, "free": FreeRunning}
 NUMBER_FEEDBACK = {"one_step": OneStepAhead, "simulation": Simulation}
 
@@ -85,6 +90,7 @@ NUMBERS = ("tagger", "classifier", *NUMBER_FEEDBACK)
 CASES = [(name, "softmax") for name in NETWORKS if name not in NUMBER_FEEDBACK] + [
     (name, "squared") for name in NUMBERS
 ]
+CASES += [(name, "quantile") for name in ("tagger", "classifier")]
 
 
 def build(name, output, networks=NETWORKS):

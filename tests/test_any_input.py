@@ -173,11 +173,13 @@ PARAMETERS = {
         ["hidden_layer_sizes", "features_per_step", "n_iter_no_change", "n_init", "n_lags"], COUNT
     ),
     **dict.fromkeys(
-        ["activation", "cell", "decoding", "output", "pooling", "solver", "validation_fraction"],
+        ["activation", "cell", "decoding", "loss", "output", "pooling", "solver"],
         NOTHING,
     ),
     "allowed_transitions": NOTHING,
     "unlabeled": {"None", "a word", "3", "-1", "1.5", "NaN", "infinity", "10**400"},
+    "validation_fraction": NOTHING,
+    "quantile": {"None"},
     **dict.fromkeys(["bidirectional", "teacher_forcing", "warm_start"], FLAG),
     **dict.fromkeys(["alpha", "tol"], REAL),
     "sequence_id": {*POSITION, "None", "a word"},  # 3-D data have no such column

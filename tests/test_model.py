@@ -23,6 +23,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 OTHER = {
     "hidden_layer_sizes": (3, 2),
     "activation": "relu",
+    "loss": "quantile",
+    "quantile": 0.3,
     "cell": "diagonal",
     "bidirectional": True,
     "pooling": ("max", "last"),

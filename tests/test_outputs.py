@@ -9,11 +9,13 @@ from derivatives import OUTPUTS, along, assert_close
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import log_softmax as sp_log_softmax
 from scipy.special import softmax as sp_softmax
-from sklearn.metrics import log_loss
+from sklearn.metrics import log_loss, mean_pinball_loss
 
 from sklearn_rnn._networks.outputs import log_softmax, softmax, softmax_product
+from sklearn_rnn._networks.quantiles import SMOOTHING
 
-N, K = 12, 4
+N, K = 12, 6
+LEVELS = np.array([0.1, 0.5, 0.9] * 2)  # of two targets
 EXTREME = np.array([[1e4, -1e4, 0.0], [-1e4, -1e4, -1e4], [1e4, 1e4, -1e4], [1e4, 1e4 - 1, 1.0]])
 NAIVE = {
     "softmax": lambda y, Z, weight: log_loss(
@@ -21,6 +23,9 @@ NAIVE = {
     ),
     "squared": lambda y, Z, weight: sum(
         w * np.sum((z - target) ** 2) / 2 for target, z, w in zip(y, Z, weight)
+    ),
+    "quantile": lambda y, Z, weight: (
+        weight @ (SMOOTHING * np.logaddexp(0, (Z - y) / SMOOTHING) - LEVELS * (Z - y)).sum(axis=1)
     ),
 }
 
@@ -100,8 +105,28 @@ def test_predictions(rng):
     assert_array_equal(OUTPUTS["squared"].predict({}, Z), Z)
 
 
+def test_quantile_loss_is_nearly_the_pinball_loss(rng):
+    y, Z, weight = problem("quantile", rng)
+    columns = zip(y.T, Z.T, LEVELS)
+    exact = sum(mean_pinball_loss(a, b, sample_weight=weight, alpha=q) for a, b, q in columns)
+    difference = loss_gradient("quantile", y, Z, weight)[0] - exact
+    assert 0 <= difference <= K * SMOOTHING * np.log(2)
+
+
+def test_quantile_loss_of_far_predictions():
+    Z = np.array([[1e300, -1e300, 1e300]])
+    value, gradient = loss_gradient("quantile", np.zeros_like(Z), Z, np.ones(1))
+    assert_allclose(value, (0.9 + 0.5 + 0.1) * 1e300)
+    assert_allclose(gradient, [[0.9, -0.5, 0.1]])
+
+
+def test_quantiles_do_not_cross():
+    Z = np.array([[3.0, 1.0, 2.0, -1.0, -3.0, -2.0]])
+    assert_array_equal(OUTPUTS["quantile"].predict({}, Z), [[1, 2, 3, -3, -2, -1]])
+
+
 def test_which_targets_are_standardised():
-    assert OUTPUTS["squared"].standardises_targets
+    assert OUTPUTS["squared"].standardises_targets and OUTPUTS["quantile"].standardises_targets
     assert not OUTPUTS["softmax"].standardises_targets
 
 

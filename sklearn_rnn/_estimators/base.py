@@ -288,7 +288,7 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         """Return all attributes of an estimator with the parameters p; some need ``trained``."""
         table = self._table()
         classes = targets.attributes.get("classes_")
-        is_single = targets.attributes.get("_single_target", False)
+        shape = targets.attributes.get("_target_shape", (targets.n_outputs,))
         per_step = self._targets.unit.per_step
         attributes = {name: vars(reader)[name] for name in _READ_ATTRIBUTES if name in vars(reader)}
         weights = network.attributes(p)
@@ -296,7 +296,7 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         attributes |= {
             "n_parameters_": sum(W.size for W in p.values()),
             "_settings": {"structure": structure, "table": asdict(table)},
-            "_model": FittedModel(network, weights, reader, table, per_step, classes, is_single),
+            "_model": FittedModel(network, weights, reader, table, per_step, classes, shape),
         }
         if trained is not None:
             attributes |= {
@@ -353,8 +353,10 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         vars(reader).update({name: saved[name] for name in _READ_ATTRIBUTES if name in saved})
         per_step = self._targets.unit.per_step
         weights = {name: saved[name] for name in network.attributes(network.parameters(saved))}
-        classes, is_single = saved.get("classes_"), saved.get("_single_target", False)
-        return FittedModel(network, weights, reader, table, per_step, classes, is_single)
+        shape = () if saved.get("_single_target") else (n_outputs,)  # of version 0.1
+        shape = saved.get("_target_shape", shape)
+        classes = saved.get("classes_")
+        return FittedModel(network, weights, reader, table, per_step, classes, shape)
 
     def start(self):
         """Start to predict one or several sequences step by step, as their steps come in.
@@ -402,7 +404,7 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
             )
         # a copy, so that the stepper stays as it is when the user changes weights in place
         p = {name: W.copy() for name, W in model.p.items()}
-        return Stepper(model.network, p, model.single_target, model.feature_names)
+        return Stepper(model.network, p, model.target_shape, model.feature_names)
 
 
 def fitted_model(estimator):

@@ -32,8 +32,8 @@ class FittedModel:
     per_step : bool
         Whether there is one prediction for each step, or for each sequence.
     classes : ndarray of shape (K,) or None
-    single_target : bool
-        Whether predictions are numbers instead of rows of one number.
+    target_shape : tuple of int
+        Shape of what is predicted for each target: () for numbers.
     """
 
     network: Network
@@ -42,7 +42,7 @@ class FittedModel:
     table: LongTable | WideTable
     per_step: bool
     classes: np.ndarray | None
-    single_target: bool
+    target_shape: tuple
     _converted: dict = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
@@ -103,6 +103,10 @@ class FittedModel:
             is_nan = np.isnan(values).reshape(len(values), -1)
             self.check_overflow(sequences, ~is_nan.any(axis=1))
         return values
+
+    def shaped(self, predictions) -> np.ndarray:
+        """Return predictions (n, K) in the shape that users get."""
+        return predictions.reshape(-1, *self.target_shape)
 
     def labels(self, sequences: Sequences, n_jobs, predictor) -> np.ndarray:
         """Return the label of each target, from the codes that ``predictor`` gives for shards."""

@@ -95,7 +95,7 @@ class PooledEstimator(RecurrentEstimator):
             n_features,
             structure["hidden_layer_sizes"],
             n_outputs,
-            self._targets.output,
+            self._output(structure),
             structure["activation"],
             structure["pooling"],
             1 + structure["bidirectional"],
@@ -103,6 +103,10 @@ class PooledEstimator(RecurrentEstimator):
             structure["leaks"],
             structure["cell"],
         )
+
+    def _output(self, structure):
+        """Return the output of the network."""
+        raise NotImplementedError
 
     def _infer(self, model, sequences, method):
         """Return what a method predicts for each sequence, (S, ...)."""

@@ -3,12 +3,12 @@
 import warnings
 
 import numpy as np
-from sklearn.metrics import r2_score
 from sklearn.utils import RegressorTags
 
 from .._input.constraints import COLUMN
 from .._input.labels import require_y
 from .base import read_fitted
+from .quantiles import fitted_targets
 from .targets import STEP, NumberTargets
 
 
@@ -110,7 +110,8 @@ class StepNumbersMixin:
         -------
         ndarray
             As y was in `fit`: (S, T) or (S, T, K) for a 3-D array, (N,) or (N, K) for a table, else
-            an object array of S arrays (T_i,) or (T_i, K).
+            an object array of S arrays (T_i,) or (T_i, K). Several quantiles are a further axis,
+            the last.
         """
         model, sequences = read_fitted(self, X)
         return self._give_back(model, sequences, model.infer(sequences, self.n_jobs))
@@ -118,11 +119,11 @@ class StepNumbersMixin:
     def _give_back(self, model, sequences, predictions):
         """Return finite predictions (N, K) in the layouts of X and of y in `fit`."""
         model.check_overflow(sequences, np.isfinite(predictions).all(axis=1))
-        return sequences.give_back(predictions[:, 0] if model.single_target else predictions)
+        return sequences.give_back(model.shaped(predictions))
 
     def _read_targets(self, model, sequences, y, sample_weight=None):
         """Return targets to compare with, of which there are as many as in `fit`."""
-        targets = self._targets.read(sequences, y, sample_weight)
+        targets = fitted_targets(STEP, model.network).read(sequences, y, sample_weight)
         if targets.n_outputs != model.network.n_outputs:
             raise ValueError(
                 f"y has {targets.n_outputs} targets, but fit saw {model.network.n_outputs}."
@@ -130,7 +131,7 @@ class StepNumbersMixin:
         return targets
 
     def score(self, X, y, sample_weight=None):
-        """Coefficient of determination, R^2, over all steps.
+        """Coefficient of determination over all steps, R^2; of quantiles D^2.
 
         Parameters
         ----------
@@ -141,7 +142,9 @@ class StepNumbersMixin:
         -------
         float
             1 for predictions without error, 0 for those that are no better than the mean of y;
-            averaged over the targets.
+            averaged over the targets. With loss="quantile" D^2: the pinball loss instead of the
+            squared error, and the quantile of y instead of its mean, averaged over the levels
+            (:func:`sklearn.metrics.d2_pinball_score`).
 
         Raises
         ------
@@ -152,7 +155,7 @@ class StepNumbersMixin:
         require_y(self, y)
         targets = self._read_targets(model, sequences, y, sample_weight)
         predictions = model.infer(sequences, self.n_jobs)
-        return r2_score(targets.y, predictions, sample_weight=targets.weight)
+        return fitted_targets(STEP, model.network).score(targets.y, predictions, targets.weight)
 
 
 def _warn_of_rows(X, y):

@@ -21,17 +21,17 @@ class Stepper:
     network : Network
     p : dict of str to ndarray
         The parameters of the network.
-    single_target : bool
-        Whether predictions are numbers instead of rows of one number.
+    target_shape : tuple of int
+        Shape of the prediction for one sequence: () for a number.
     feature_names : ndarray of str, optional
         The names that the features of a step must have, if they have names.
     """
 
-    def __init__(self, network: Network, p: Parameters, single_target: bool, feature_names=None):
+    def __init__(self, network: Network, p: Parameters, target_shape: tuple, feature_names=None):
         self._network = network
         self._feature_names = feature_names
         self._p = p
-        self._single_target = single_target
+        self._target_shape = target_shape
         self._state = None
         self._shape = None
         self._n_steps = 0
@@ -68,8 +68,7 @@ class Stepper:
             state = self._network.begin(p, len(X))
         Z, state = self._network.step(p, state, X)
         output = self._network.output.predict(p, Z, None)
-        if self._single_target:
-            output = output[:, 0]
+        output = output.reshape(-1, *self._target_shape)
         if not _is_finite(output):
             raise ValueError(
                 f"The network overflows at step {self._n_steps}: x is too large there, or grows "

@@ -21,7 +21,6 @@ from .._input.labels import (
 from .._input.targets import read_sequence_targets, read_step_targets
 from .._input.weights import read_sequence_weight, read_step_weight
 from .._networks.network import infer, infer_logits
-from .._networks.outputs import Softmax, Squares
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,6 @@ class LabelTargets:
         not matter.
     """
 
-    output = Softmax()
     min_held_out = 1
 
     def __init__(self, unit: Unit, unlabeled=None, sums_out=False):
@@ -213,7 +211,6 @@ class NumberTargets:
     unit : Unit
     """
 
-    output = Squares()
     min_held_out = 2  # for R^2 to be defined
 
     def __init__(self, unit: Unit):
@@ -225,7 +222,8 @@ class NumberTargets:
         """Read the numbers of `fit`, or of `partial_fit`; class weights and classes are None."""
         targets, is_single = self.unit.read_numbers(y, sequences)
         weight = self.unit.read_weight(sample_weight, sequences)
-        return Targets(targets, weight, targets.shape[1], {"_single_target": is_single})
+        shape = () if is_single else (targets.shape[1],)
+        return Targets(targets, weight, targets.shape[1], {"_target_shape": shape})
 
     read_batch = read
 

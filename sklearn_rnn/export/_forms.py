@@ -69,7 +69,7 @@ def add_step(graph, model):
 
 def _named(model, values, codes):
     if model.classes is None:
-        return {"predictions": values.drop_axis(-1) if model.single_target else values}
+        return {"predictions": values.drop_axis(-1) if model.target_shape == () else values}
     classes = class_tensor(model.classes)
     classes = values.graph.constant(classes, classes.dtype)
     return {"labels": classes.take(codes), "probabilities": values}
@@ -77,7 +77,7 @@ def _named(model, values, codes):
 
 def _add_outputs(graph, model, outputs, axes):
     for name, value in outputs.items():
-        is_single = name == "labels" or model.single_target
+        is_single = name == "labels" or model.target_shape == ()
         graph.output(name, value, axes if is_single else [*axes, model.network.n_outputs])
 
 

@@ -137,7 +137,7 @@ def _set_shapes(operator):
     _check_layout(estimator, model, X)
     axes = list(shape[: len(shape) - 1]) if model.per_step else [shape[0]]
     for variable in operator.outputs:
-        is_single = variable.raw_name == "labels" or model.single_target
+        is_single = variable.raw_name == "labels" or model.target_shape == ()
         variable.type.shape = axes if is_single else [*axes, model.network.n_outputs]
 
 
