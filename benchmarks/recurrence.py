@@ -36,7 +36,7 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_info
 
 from sklearn_rnn import SequenceTagger
-from sklearn_rnn._execution.shards import Data
+from sklearn_rnn._execution.shards import Data, Shards
 from sklearn_rnn._execution.threads import shard_map
 from sklearn_rnn._networks.hidden_feedback import CELLS
 from sklearn_rnn._networks.parameters import ravel
@@ -129,7 +129,7 @@ class Ours:
         data = TrainingSet(Data(X, problem.lengths, y, weight, True), everything, False)
         penalty = Penalty.around_start(network, p, 1e-4, RESERVOIR.stiffness, False)
         map_ = stack.enter_context(shard_map(n_threads))
-        self.objective = Objective(network, data.shards, penalty, map_)
+        self.objective = Objective(network, Shards(data.shards, map_), penalty)
         self.w = ravel(p, network.shapes)
         self.v = np.random.default_rng(1).standard_normal(self.w.shape)
         self.product = self.objective.gauss_newton(self.w)

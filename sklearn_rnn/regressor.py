@@ -260,9 +260,9 @@ class SequenceRegressor(QuantileMixin, RegressorMixin, PooledEstimator):
             )
         return super()._structure() | quantile_structure(self)
 
-    def _choose(self, structure, data, members, needs_iterations):
+    def _choose(self, structure, examples, needs_iterations):
         is_quantile = structure["quantile"] != ()
-        return super()._choose(structure, data, members, needs_iterations or is_quantile)
+        return super()._choose(structure, examples, needs_iterations or is_quantile)
 
     def _output(self, structure):
         return number_output(structure["quantile"])

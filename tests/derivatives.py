@@ -10,7 +10,7 @@ import numpy as np
 from numpy.testing import assert_allclose
 from scipy import sparse
 
-from sklearn_rnn._execution.shards import Data, pack, partition_into_shards
+from sklearn_rnn._execution.shards import Data, Shards, pack, partition_into_shards
 from sklearn_rnn._networks.direct import PositionDirect, StepDirect
 from sklearn_rnn._networks.hidden_feedback import recurrent_network
 from sklearn_rnn._networks.number_feedback import OneStepAhead, Simulation
@@ -165,7 +165,7 @@ def minibatch_objective(network, X, y, weight, lengths, alpha=0.1, members=None,
 
 def whole_objective(objective):
     """The objective on all data of a `MinibatchObjective`."""
-    return Objective(objective.network, objective.data.shards, objective.penalty)
+    return Objective(objective.network, Shards(objective.data.shards), objective.penalty)
 
 
 def random_shard(network, rng, lengths=LENGTHS):

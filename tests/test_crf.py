@@ -25,6 +25,7 @@ from scipy.stats import chisquare
 from sklearn.base import clone
 
 from sklearn_rnn import SequenceTagger
+from sklearn_rnn._execution.shards import Shards
 from sklearn_rnn._networks.crf import CRF
 from sklearn_rnn._networks.direct import StepDirect
 from sklearn_rnn._networks.hidden_feedback import recurrent_network
@@ -218,7 +219,7 @@ def test_whole_network(n_directions, direct):
     X, y = rng.standard_normal((7, D)), rng.integers(K, size=7)
     weight = np.repeat([1.0, 2.0, 0.5], lengths)
     shards = make_shards(network, X, y, weight, lengths)
-    objective = Objective(network, shards, penalty_of(network, 0.0))
+    objective = Objective(network, Shards(shards), penalty_of(network, 0.0))
     w = rng.standard_normal(size(network.shapes))
     assert_gradient(objective.loss_gradient, w, rng)
     (shard,) = shards

@@ -34,6 +34,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from scipy.special import expit, log_softmax, softmax
 
+from sklearn_rnn._execution.shards import Shards
 from sklearn_rnn._networks.activations import ACTIVATIONS
 from sklearn_rnn._networks.hidden_feedback import HiddenFeedback, recurrent_network
 from sklearn_rnn._networks.label_feedback import Contexts
@@ -112,7 +113,7 @@ CASES = [(name, "softmax") for name in HIDDEN | OUTPUT] + [
 @pytest.mark.parametrize(("name", "output"), CASES)
 def test_gradient(name, output, rng):
     network = build(name, output, NETWORKS)
-    objective = Objective(network, [random_shard(network, rng)], penalty_of(network, 0.0))
+    objective = Objective(network, Shards([random_shard(network, rng)]), penalty_of(network, 0.0))
     assert_gradient(objective.loss_gradient, random_parameters(network, rng), rng)
 
 
@@ -142,7 +143,7 @@ def test_gauss_newton(name, output, rng):
 def test_gradient_by_central_differences(name, rng):
     network = NETWORKS[name]()
     shards = [random_shard(network, rng, SHORT)]
-    objective = Objective(network, shards, penalty_of(network, 0.0))
+    objective = Objective(network, Shards(shards), penalty_of(network, 0.0))
     w = random_parameters(network, rng)
     assert_gradient(objective.loss_gradient, w, rng, central_difference, tolerance=1e-6)
 

@@ -28,6 +28,7 @@ from derivatives import (
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sklearn_rnn._execution import shards
+from sklearn_rnn._execution.shards import Shards
 from sklearn_rnn._execution.threads import shard_map
 from sklearn_rnn._execution.workspace import Workspace
 from sklearn_rnn._networks.parameters import views
@@ -48,7 +49,7 @@ def fine_cut(monkeypatch):
 
 def make_objective(network, data, lengths=LENGTHS, alpha=ALPHA, **options):
     shards = make_shards(network, *data, lengths, **options)
-    return Objective(network, shards, penalty_of(network, alpha))
+    return Objective(network, Shards(shards), penalty_of(network, alpha))
 
 
 def results_of(objective, w, v):
@@ -111,7 +112,7 @@ def test_results_do_not_depend_on_the_number_of_threads(name, rng, fine_cut):
     for n_jobs in (None, 2):
         with shard_map(n_jobs) as map_:
             penalty = penalty_of(network, ALPHA)
-            objective = Objective(network, make_shards(network, *data), penalty, map_)
+            objective = Objective(network, Shards(make_shards(network, *data), map_), penalty)
             results.append(results_of(objective, w, v))
     assert_array_equal(*results)
 

@@ -18,6 +18,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression, Ridge
 
+from sklearn_rnn._execution.shards import Shards
 from sklearn_rnn._networks.parameters import ravel, views
 from sklearn_rnn._training.objective import Objective
 from sklearn_rnn._training.readout import ReadoutObjective, fit_readout
@@ -34,7 +35,7 @@ REGRESSORS = {
 def random_objective(network, rng):
     lengths = np.tile(LENGTHS, 4)
     shards = make_shards(network, *random_data(network, rng, lengths), lengths)
-    return Objective(network, shards, penalty_of(network, ALPHA))
+    return Objective(network, Shards(shards), penalty_of(network, ALPHA))
 
 
 def readout_data(objective, w):
@@ -93,7 +94,7 @@ def test_readout_does_not_change_other_parameters(name, rng):
 def test_readout_of_float32_data(rng):
     network = REGRESSORS["classifier"]()
     shards = make_shards(network, *random_data(network, rng), dtype=np.float32)
-    objective = Objective(network, shards, penalty_of(network, ALPHA))
+    objective = Objective(network, Shards(shards), penalty_of(network, ALPHA))
     w0 = random_parameters(network, rng)
     w = fit_readout(objective, w0, 100)
     assert w.dtype == np.float64

@@ -16,6 +16,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
 from sklearn_rnn import SequenceClassifier, SequenceRegressor
+from sklearn_rnn._execution.shards import Shards
 from sklearn_rnn._networks.direct import PositionDirect
 from sklearn_rnn._networks.packing import Packing
 from sklearn_rnn._networks.parameters import views
@@ -178,7 +179,7 @@ def test_goes_on_with_sequences_of_other_lengths(rng):
 def test_derivatives_with_a_term_for_each_position(rng):
     network = hidden_feedback(pooling=("mean",), direct=True)
     shards = make_shards(network, *random_data(network, rng))
-    objective = Objective(network, shards, penalty_of(network, 0.1))
+    objective = Objective(network, Shards(shards), penalty_of(network, 0.1))
     w = random_parameters(network, rng)
     assert_gradient(objective.loss_gradient, w, rng)
     (shard,) = shards

@@ -20,6 +20,7 @@ from derivatives import (
 )
 from scipy import sparse
 
+from sklearn_rnn._execution.shards import Shards
 from sklearn_rnn._networks.parameters import views
 from sklearn_rnn._training import adam
 from sklearn_rnn._training.adam import Adam
@@ -108,7 +109,7 @@ def test_outputs_and_gradients(kind, depth, n_directions, pooling, rng):
     w = random_parameters(network, rng)
     p = views(w, network.shapes)
     (shard,) = make_shards(network, X, y, weight)
-    objective = Objective(network, [shard], penalty_of(network, 0.0))
+    objective = Objective(network, Shards([shard]), penalty_of(network, 0.0))
     gradients = views(objective.loss_gradient(w)[1], network.shapes)
 
     rnn, readout = torch_network(network, p, kind)

@@ -130,7 +130,7 @@ def test_pieces_cover_every_step_once(n_directions, csr, rng):
     y, weight = rng.integers(K, size=len(X)), rng.uniform(1, 2, len(X))
     data = Data(sparse.csr_array(X) if csr else X, lengths, y, weight, True)
     members = np.array([3, 0, 4, 2])
-    pieces = cut_into_pieces(data, members, 200, 25, n_directions)
+    pieces, _ = cut_into_pieces(data, members, 200, 25, n_directions)
     # 300 steps are not cut, 301 are; a warm-up of 25 steps is on the sides that are read from
     assert_array_equal(pieces.cores[:, 1] - pieces.cores[:, 0], [300, *[200] * 5, 1, 150, 151])
     assert_array_equal(pieces.cores[1:6, 0], [0, 25, 25, 25, 25])

@@ -24,6 +24,7 @@ from scipy.special import log_softmax, logsumexp, softmax
 from sklearn.base import clone
 
 from sklearn_rnn import OutputFeedbackTagger, SequenceTagger
+from sklearn_rnn._execution.shards import Shards
 from sklearn_rnn._networks.crf import CRF
 from sklearn_rnn._networks.label_feedback import Contexts
 from sklearn_rnn._networks.output_feedback import TeacherForced
@@ -170,7 +171,7 @@ def feedback_problem(constrained, dtype=np.float64, csr=False, scale=1.0):
     (shard,) = make_shards(network, X[in_order], y[in_order], weight, LENGTHS, dtype, csr)
     assert_array_equal(shard.y, y)
     w = scale * rng.standard_normal(size(network.shapes))
-    return network, Objective(network, [shard], penalty_of(network, 0.0)), shard, w
+    return network, Objective(network, Shards([shard]), penalty_of(network, 0.0)), shard, w
 
 
 def feedback_log_proba(network, p, shard, i):

@@ -23,6 +23,7 @@ from .._training.deduplication import merge_duplicates
 from .._training.fit import Options, Trained, Validation, fit, fit_batch
 from .._training.recipe import choose_direct
 from .._training.solvers import EXHAUSTED, INTERRUPTED, SOLVERS
+from .._training.training_set import Examples
 from .._version import __version__
 from .callbacks import Progress
 from .early_stopping import (
@@ -121,8 +122,8 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         validation = None
         if self.early_stopping or held_out:
             validation = self._validation(reader, sequences, targets, held_out)
-        data, members = self._distinct(sequences, targets)
-        structure = self._settle(structure, data, members, before, validation is not None)
+        examples = self._examples(sequences, targets)
+        structure = self._settle(structure, examples, before, validation is not None)
         structure |= self._structure_of_classes(targets.attributes.get("classes_"))
         network = self._build_network(structure, sequences.n_features, targets.n_outputs)
         if before:
@@ -131,8 +132,7 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         progress = Progress(self, X, y, sample_weight, lambda p: vars(self) | record(p))
         trained = fit(
             network,
-            data,
-            members,
+            examples,
             self._options(),
             check_random_state(self.random_state),
             validation=validation,
@@ -162,14 +162,14 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         targets = self._targets.read_batch(
             sequences, y, sample_weight, self._class_weight(), self._classes(before), classes
         )
-        data, members = self._distinct(sequences, targets)
-        structure = self._settle(structure, data, members, before, needs_iterations=True)
+        examples = self._examples(sequences, targets)
+        structure = self._settle(structure, examples, before, needs_iterations=True)
         structure |= self._structure_of_classes(targets.attributes.get("classes_"))
         network = self._build_network(structure, sequences.n_features, targets.n_outputs)
         if before:
             self._check_continues(structure, network, "partial_fit")
         rng = check_random_state(self.random_state)
-        trained = fit_batch(network, data, members, self._options(), rng, before)
+        trained = fit_batch(network, examples, self._options(), rng, before)
         self._become(
             self._fitted_attributes(reader, structure, network, targets, trained.p, trained)
         )
@@ -191,18 +191,18 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         """Return the classes of the last fit, for training that goes on from there."""
         return self._model.classes if before else None
 
-    def _settle(self, structure, data, members, before, needs_iterations):
+    def _settle(self, structure, examples, before, needs_iterations):
         """Return the structure without None, which stands for what the first fit chooses."""
         unsettled = [name for name in structure if structure[name] is None]
         if before:
             chosen = self._settings["structure"]
         else:
-            chosen = self._choose(structure, data, members, needs_iterations)
+            chosen = self._choose(structure, examples, needs_iterations)
         return structure | {name: chosen[name] for name in unsettled}
 
-    def _choose(self, structure, data, members, needs_iterations):
+    def _choose(self, structure, examples, needs_iterations):
         """Return what the data decide of the structure: of taggers, the direct term."""
-        return {"direct": choose_direct(issparse(data.X))}
+        return {"direct": choose_direct(issparse(examples.data.X))}
 
     def _options(self):
         names = [name for name in Options._fields if hasattr(self, name)]
@@ -215,14 +215,14 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
     def _check_labels(self, sequences, y, weight, classes):
         """Refuse codes of labels, and weights, that the network cannot take."""
 
-    def _distinct(self, sequences, targets):
-        """Return the data, with the weights of equal sequences merged, and the distinct ones."""
+    def _examples(self, sequences, targets):
+        """Return the distinct sequences, with the weights of equal ones merged."""
         classes = targets.attributes.get("classes_")
         self._check_labels(sequences, targets.y, targets.weight, classes)
         per_step = self._targets.unit.per_step
         data = Data(sequences.rows, sequences.lengths, targets.y, targets.weight, per_step)
         members, weight = merge_duplicates(data, not self._feeds_labels_back())
-        return replace(data, weight=weight), members
+        return Examples(replace(data, weight=weight), members)
 
     def _feeds_labels_back(self):
         """Return whether labels of weight 0 have an influence on training, too."""

@@ -74,7 +74,8 @@ class PooledEstimator(RecurrentEstimator):
                 "(X_val), could end. Leave both out; the penalty is chosen by leave-one-out."
             )
 
-    def _choose(self, structure, data, members, needs_iterations):
+    def _choose(self, structure, examples, needs_iterations):
+        data, members = examples
         is_sized = structure["hidden_layer_sizes"] is not None
         is_chosen = is_sized or self.cell != "elman"
         if not choose_wide(self.solver, is_chosen, len(members), needs_iterations):

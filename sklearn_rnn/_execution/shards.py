@@ -107,6 +107,38 @@ class LazyShard:
         return self.pack(self.sequences)
 
 
+class Shards(list):
+    """Shards in this process, and how functions run on them.
+
+    Parameters
+    ----------
+    shards : list
+        Of `Shard` or `LazyShard`, or what a function has returned for each.
+    map : callable
+        Maps a function over them, in their order.
+    """
+
+    def __init__(self, shards, map=map):
+        super().__init__(shards)
+        self._map = map
+
+    @property
+    def dtype(self):
+        """The precision of the features."""
+        return self[0].load().X.dtype
+
+    def addends(self, function: Callable):
+        """Return an iterator of the addends of a sum over all shards, in a fixed order.
+
+        They are arrays or numbers, or tuples of these, as ``function(shard)`` returns them.
+        """
+        return self._map(function, self)
+
+    def keep(self, function: Callable):
+        """Return the results of ``function(shard)`` as `Shards`."""
+        return Shards(self._map(function, self), self._map)
+
+
 def pack(data: Data, sequences: np.ndarray, workspace: Workspace | None = None, like=None) -> Shard:
     """Pack the given sequences into one shard, whose arrays are copies.
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._execution.shards import Data, LazyShard, Shard
+from .._execution.shards import Data, LazyShard, Shard, Shards
 from .._execution.threads import shard_map
 from .._networks.network import Network
 from .._networks.parameters import Parameters, ravel, size, views
@@ -32,7 +32,7 @@ from .recipe import (
 )
 from .ridge import fit_ridge
 from .solvers import CONVERGED, INTERRUPTED, minimise
-from .training_set import TrainingSet
+from .training_set import Examples, TrainingSet
 
 MAX_STRENGTH = 1e100  # of a penalty: beyond, where it may overflow, weights do not move anyway
 
@@ -107,8 +107,8 @@ class _Run(NamedTuple):
 
     network: Network
     data: TrainingSet
+    shards: Shards
     options: Options  # solver and max_iter are chosen
-    map: Callable
     validate: Callable | None
     after_iteration: Callable
     before: Trained | None  # what a warm start goes on from
@@ -117,8 +117,7 @@ class _Run(NamedTuple):
 
 def fit(
     network: Network,
-    data: Data,
-    members: np.ndarray,
+    examples: Examples,
     options: Options,
     rng: np.random.RandomState,
     *,
@@ -132,9 +131,7 @@ def fit(
     Parameters
     ----------
     network : Network
-    data : Data
-    members : ndarray of int
-        The sequences to train on, without duplicates.
+    examples : Examples
     options : Options
     rng : RandomState
         Determines the starts, and the minibatches and sequences to hold out.
@@ -151,8 +148,9 @@ def fit(
     """
     held_out = None
     if validation is not None and validation.data is None:
-        members, held_out = validation.split(members, rng)
-    training_set = _training_set(network, data, members, options)
+        members, held_out = validation.split(examples.members, rng)
+        examples = examples._replace(members=members)
+    training_set = _training_set(network, examples, options)
     n, is_sparse = training_set.n_sequences, training_set.is_sparse
     only_output = network.output_only and validation is None
     solver = choose_solver(options.solver, n, size(network.shapes), is_sparse, only_output)
@@ -163,13 +161,13 @@ def fit(
     with shard_map(options.n_jobs) as map_:
         validate = None
         if validation is not None:
-            shards = training_set.whole(held_out, validation.data)
-            validate = partial(_validate, network, shards, training_set.dtype, validation, map_)
+            whole = training_set.whole(held_out, validation.data)
+            validate = partial(_validate, network, whole, training_set.dtype, validation, map_)
         run = _Run(
             network,
             training_set,
+            training_set.shards_on(map_),
             options,
-            map_,
             validate,
             progress.iteration,
             before,
@@ -180,14 +178,13 @@ def fit(
 
 def fit_batch(
     network: Network,
-    data: Data,
-    members: np.ndarray,
+    examples: Examples,
     options: Options,
     rng: np.random.RandomState,
     before: Trained | None,
 ) -> Trained:
     """Go on from ``before``, or from a start, with a few iterations on one batch of sequences."""
-    training_set = _training_set(network, data, members, options)
+    training_set = _training_set(network, examples, options)
     seed = before.seed if before else draw_seeds(rng, 1)[0]
     start_kind, p = _start(network, training_set, seed)
     if before:
@@ -200,7 +197,7 @@ def fit_batch(
     monitor = Monitor(options.tol, options.n_iter_no_change, verbose=options.verbose)
     w = ravel(p, network.shapes)
     with shard_map(options.n_jobs) as map_:
-        objective = Objective(network, training_set.shards, penalty, map_)
+        objective = Objective(network, training_set.shards_on(map_), penalty)
         if start_kind is RESERVOIR and not before:
             w = fit_readout(objective, w, BATCH_ITERATIONS)
         result = minimise(objective, w, solver, BATCH_ITERATIONS, monitor)
@@ -260,7 +257,7 @@ def _run(run: _Run, seed: int) -> tuple[Trained, float]:
     if options.solver == "adam":
         objective = MinibatchObjective(network, data, penalty, seed)
     else:
-        objective = Objective(network, data.shards, penalty, run.map)
+        objective = Objective(network, run.shards, penalty)
         if start_kind is RESERVOIR and not run.before:
             w = fit_readout(objective, w, options.max_iter)
     result = minimise(objective, w, options.solver, options.max_iter, monitor, run.keep_interrupted)
@@ -274,7 +271,7 @@ def _fit_output(run, w, monitor):
     network, alpha, n = run.network, run.options.alpha, n_observations(run.network, run.data)
     alphas = RIDGE_ALPHAS if alpha is None else (alpha,)
     p = views(w, network.shapes)
-    p, loss = fit_ridge(network, p, run.data.shards, [_strength(a, n) for a in alphas], n, run.map)
+    p, loss = fit_ridge(network, p, run.shards, [_strength(a, n) for a in alphas], n)
     # a callback may ask to stop, which ends the work of further starts
     with suppress(StopIteration):
         monitor(ravel(p, network.shapes), loss)
@@ -315,18 +312,17 @@ def _start(network, data, seed):
     return kind, data.scaling.without_constants(network, p)
 
 
-def _training_set(network, data, members, options):
+def _training_set(network, examples, options):
     cut = None
     n_steps = choose_piece_steps(options.truncated_bptt_steps, network.cell)
-    if n_steps is not None and data.per_step and network.warm_up_steps is not None:
-        if (data.lengths[members] > n_steps).any():
-            cut = partial(
-                cut_into_pieces,
-                n_steps=n_steps,
-                n_warm_up=max(WARM_UP_STEPS, network.warm_up_steps),
-                n_directions=network.n_directions,
-            )
-    return TrainingSet(data, members, network.output.standardises_targets, cut)
+    if n_steps is not None and network.warm_up_steps is not None:
+        cut = partial(
+            cut_into_pieces,
+            n_steps=n_steps,
+            n_warm_up=max(WARM_UP_STEPS, network.warm_up_steps),
+            n_directions=network.n_directions,
+        )
+    return examples.training_set(network.output.standardises_targets, cut)
 
 
 def _penalty(network, data, kind, p, alpha):

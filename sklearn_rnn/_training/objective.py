@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from .._execution.shards import LazyShard, Shard
+from .._execution.shards import LazyShard, Shard, Shards
 from .._networks.network import IGNORE_OVERFLOW, Network
 from .._networks.parameters import Parameters, ravel, views
 from .penalty import Penalty
@@ -20,11 +20,9 @@ class Objective:
     Parameters
     ----------
     network : Network
-    shards : list of Shard or LazyShard
+    shards : Shards
         With targets and weights, the weights summing to one.
     penalty : Penalty
-    map : callable
-        Maps a function over the shards, in their order.
 
     Attributes
     ----------
@@ -32,14 +30,11 @@ class Objective:
         The data's precision, in which all but the sums over shards is computed.
     """
 
-    def __init__(
-        self, network: Network, shards: list[Shard | LazyShard], penalty: Penalty, map=map
-    ):
+    def __init__(self, network: Network, shards: Shards, penalty: Penalty):
         self.network = network
         self.shards = shards
         self.penalty = penalty
-        self.map = map
-        self.dtype = shards[0].load().X.dtype
+        self.dtype = shards.dtype
 
     def parameters(self, w):
         """Return named views into w, or into a copy in the data's precision."""
@@ -53,7 +48,7 @@ class Objective:
         """
         value, gradient = self.penalty.loss_gradient(w)
         part = partial(shard_loss_gradient, self.network, self.parameters(w))
-        for shard_loss, shard_gradient in self.map(part, self.shards):
+        for shard_loss, shard_gradient in self.shards.addends(part):
             value += shard_loss
             gradient += shard_gradient
         return value, gradient
@@ -66,12 +61,12 @@ class Objective:
         2010, sec. 4.2).
         """
         network, p = self.network, self.parameters(w)
-        linearised = list(self.map(partial(_linearise, network, p), self.shards))
+        linearised = self.shards.keep(partial(_linearise, network, p))
 
         def product(v):
             total = self.penalty.product(v)
             part = partial(_shard_product, network, p, self.parameters(v))
-            for shard_product in self.map(part, *zip(*linearised)):
+            for shard_product in linearised.addends(part):
                 total += shard_product
             return total
 
@@ -96,7 +91,8 @@ def _linearise(network, p, shard):
 
 
 @IGNORE_OVERFLOW
-def _shard_product(network, p, v, shard, Z, cache):
+def _shard_product(network, p, v, linearised):
+    shard, Z, cache = linearised
     with shard.workspace or nullcontext():
         dZ = network.jvp(p, cache, v)
         HdZ, gradients = network.output.hessp(p, Z, shard, dZ, v)

@@ -15,12 +15,15 @@ from .._execution.shards import Data
 
 def cut_into_pieces(
     data: Data, members: np.ndarray, n_steps: int, n_warm_up: int, n_directions: int
-) -> Data:
-    """Return the members as pieces of about ``n_steps``, whole if they are not much longer.
+) -> tuple[Data, np.ndarray]:
+    """Return data of pieces of about ``n_steps``, and their numbers.
 
-    A piece has ``n_warm_up`` steps before its targets; with two directions so many after them, too,
+    Members that are not much longer stay whole; if none is longer, the data stay as they are. A
+    piece has ``n_warm_up`` steps before its targets; with two directions so many after them, too,
     which warm up the units that read back.
     """
+    if data.lengths[members].max() <= n_steps:
+        return data, members
     starts, lengths, cores = [], [], []
     for start, length in zip(data.starts[members].tolist(), data.lengths[members].tolist()):
         n_pieces = 1 if length <= 1.5 * n_steps else -(-length // n_steps)
@@ -31,4 +34,5 @@ def cut_into_pieces(
             starts.append(start + first)
             lengths.append(last - first)
             cores.append((core - first, end - first))
-    return replace(data, starts=np.array(starts), lengths=np.array(lengths), cores=np.array(cores))
+    starts, lengths, cores = map(np.array, (starts, lengths, cores))
+    return replace(data, starts=starts, lengths=lengths, cores=cores), np.arange(len(lengths))

@@ -29,7 +29,6 @@ class ReadoutObjective:
     def __init__(self, objective: Objective, w: np.ndarray):
         network = objective.network
         self.network = network
-        self.map = objective.map
         self.dtype = objective.dtype
         names = {*network.output_terms, "c", *network.output.shapes}
         self.shapes = {name: shape for name, shape in network.shapes.items() if name in names}
@@ -38,8 +37,7 @@ class ReadoutObjective:
             for name, strength in objective.penalty.strength.items()
             if network.roles[name] is Role.OUTPUT
         }
-        features = partial(_features, network, objective.parameters(w))
-        self._shards, self._features = zip(*self.map(features, objective.shards))
+        self._features = objective.shards.keep(partial(_features, network, objective.parameters(w)))
 
     def loss_gradient(self, w):
         """Return the objective at w, and the gradient."""
@@ -49,17 +47,20 @@ class ReadoutObjective:
         gradient = ravel(
             {name: self._alpha.get(name, 0.0) * array for name, array in p.items()}, self.shapes
         )
-        part = partial(self._shard_loss_gradient, views(w.astype(self.dtype), self.shapes))
-        for shard_loss, shard_gradient in self.map(part, self._shards, self._features):
+        p = views(w.astype(self.dtype), self.shapes)
+        part = partial(_shard_loss_gradient, self.network, self.shapes, p)
+        for shard_loss, shard_gradient in self._features.addends(part):
             value += shard_loss
             gradient += shard_gradient
         return value, gradient
 
-    @IGNORE_OVERFLOW
-    def _shard_loss_gradient(self, p, shard, features):
-        Z = self.network.readout(p, features)
-        value, dZ, gradients = self.network.output.loss_gradient(p, Z, shard)
-        return value, ravel(self.network.readout_vjp(features, dZ) | gradients, self.shapes)
+
+@IGNORE_OVERFLOW
+def _shard_loss_gradient(network, shapes, p, shard_features):
+    shard, features = shard_features
+    Z = network.readout(p, features)
+    value, dZ, gradients = network.output.loss_gradient(p, Z, shard)
+    return value, ravel(network.readout_vjp(features, dZ) | gradients, shapes)
 
 
 @IGNORE_OVERFLOW

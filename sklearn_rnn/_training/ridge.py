@@ -44,7 +44,7 @@ class _Fit(NamedTuple):
 
 
 @IGNORE_OVERFLOW
-def fit_ridge(network, p, shards, strengths, n, map_):
+def fit_ridge(network, p, shards, strengths, n):
     """Return the parameters with the output fitted, and the leave-one-out loss.
 
     With a direct term either the pooled states or the inputs themselves are fitted, whichever has
@@ -56,20 +56,18 @@ def fit_ridge(network, p, shards, strengths, n, map_):
         With pools.
     p : dict of str to ndarray
         Where the hidden weights stay.
-    shards : list of Shard or LazyShard
+    shards : Shards
     strengths : sequence of float
         Penalties to choose from, for features of a mean squared norm of one.
     n : float
         Sum of the weights of the sequences, before they were normalised.
-    map_ : callable
-        Maps a function over the shards, in their order.
 
     Raises
     ------
     ObjectiveOverflowError
         If the states overflow.
     """
-    parts = zip(*map_(partial(_shard_features, network, p), shards))
+    parts = zip(*shards.keep(partial(_shard_features, network, p)))
     pooled, flat, y, w = (np.concatenate(part).astype(np.float64) for part in parts)
     if not np.isfinite(np.vdot(pooled, pooled)):
         raise ObjectiveOverflowError("The states of a sequence are")

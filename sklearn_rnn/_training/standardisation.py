@@ -6,6 +6,7 @@ gives data as they are, and training does not depend on their units.
 
 import warnings
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -87,38 +88,63 @@ class Standardisation:
         return np.tile(self.y_mean, n_lags), np.tile(self.y_scale, n_lags)
 
 
-def standardisation(shards, per_step, with_targets):
-    """Return the standardisation of the shards' data, by their weighted moments.
+class Moments(NamedTuple):
+    """Moments of weighted rows: numbers, or one for each column.
 
-    Sparse X stays as it is: centring would make it dense, and scaling would enlarge the rarest
-    indicators most. Labels stay as they are, too.
+    Attributes
+    ----------
+    n_rows : int
+    eps : float
+        Of the precision of the rows.
+    total : float
+        Sum of the weights.
+    largest, spread : ndarray of shape (D,)
+        Largest magnitude, and distance from the mean, where there is weight.
+    mean, variance : ndarray of shape (D,)
     """
 
-    def features(shard):
-        return shard.X, shard.weight if per_step else shard.weight[shard.packing.sequence]
+    n_rows: int
+    eps: float
+    total: float
+    largest: np.ndarray
+    spread: np.ndarray
+    mean: np.ndarray
+    variance: np.ndarray
 
-    def targets(shard):
-        return shard.y, shard.weight
 
-    nothing = np.zeros(1), np.ones(1)
-    first = shards[0].load()
-    if sparse.issparse(first.X):
-        is_constant = _never_occurs(shard.load().X for shard in shards)
-        x = np.zeros(len(is_constant)), np.ones(len(is_constant))
+def standardisation(shards, per_step, with_targets):
+    """Return the standardisation of the shards' data, by their weighted moments."""
+    return merged([shard_moments(per_step, with_targets, shard) for shard in shards])
+
+
+def shard_moments(per_step, with_targets, shard):
+    """Return the `Moments` of a shard's features, and of its targets or None.
+
+    Of sparse features, which of them occur. They stay as they are: centring would make them dense,
+    and scaling would enlarge the rarest indicators most. Labels stay as they are, too.
+    """
+    shard = shard.load()
+    if sparse.issparse(shard.X):
+        features = np.zeros(shard.X.shape[1], bool)
+        features[shard.X.indices] = True
     else:
-        *x, is_constant = _moments((features(shard.load()) for shard in shards), "feature")
-    y = nothing
-    if with_targets:
-        *y, _ = _moments((targets(shard.load()) for shard in shards), "target")
+        weight = shard.weight if per_step else shard.weight[shard.packing.sequence]
+        features = _moments(shard.X, weight)
+    return features, _moments(shard.y, shard.weight) if with_targets else None
+
+
+def merged(moments):
+    """Return the standardisation by what `shard_moments` returned for each shard, in this order."""
+    of_features, of_targets = zip(*moments)
+    if isinstance(of_features[0], Moments):
+        *x, is_constant = _scaling(of_features, "feature")
+    else:
+        is_constant = ~np.logical_or.reduce(of_features)
+        x = np.zeros(len(is_constant)), np.ones(len(is_constant))
+    y = np.zeros(1), np.ones(1)
+    if of_targets[0] is not None:
+        *y, _ = _scaling(of_targets, "target")
     return Standardisation(*x, *y, is_constant)
-
-
-def _never_occurs(parts):
-    is_absent = None
-    for X in parts:
-        is_absent = np.ones(X.shape[1], bool) if is_absent is None else is_absent
-        is_absent[X.indices] = False
-    return is_absent
 
 
 def _standardise(rows, mean, scale):
@@ -126,39 +152,49 @@ def _standardise(rows, mean, scale):
     rows /= scale.astype(rows.dtype)
 
 
-def _moments(parts, name):
-    """Return mean and standard deviation of weighted rows, and which columns are constant.
-
-    The deviation of constant columns is set to 1. ``parts`` are pairs of rows and weights, merged
-    by Chan, Golub, LeVeque 1983, eq. 2.1.
-    """
-    total = n_rows = mean = variance = spread = largest = 0
+def _moments(rows, weight):
     with np.errstate(over="ignore", invalid="ignore"):
-        for rows, weight in parts:
-            n_rows += len(rows)
-            counts = (weight > 0)[:, None]
-            largest = np.maximum(largest, np.abs(rows).max(axis=0, where=counts, initial=0))
-            part_weight = weight.sum()
-            if part_weight == 0:  # it underflows beside the others
+        counts, total = (weight > 0)[:, None], weight.sum()
+        eps = np.finfo(rows.dtype).eps
+        largest = np.abs(rows).max(axis=0, where=counts, initial=0)
+        if total == 0:  # it underflows beside the others
+            return Moments(len(rows), eps, total, largest, *np.zeros((3, rows.shape[1])))
+        weight = weight / total
+        mean = weight @ rows.astype(np.float64)
+        deviations = rows - mean
+        spread = np.abs(deviations).max(axis=0, where=counts, initial=0)
+        variance = weight @ np.square(deviations)
+        return Moments(len(rows), eps, total, largest, spread, mean, variance)
+
+
+def _scaling(parts, name):
+    """Return mean and standard deviation of all parts, and which columns are constant.
+
+    The deviation of constant columns is set to 1. Moments are merged by Chan, Golub, LeVeque 1983,
+    eq. 2.1.
+    """
+    total = mean = variance = 0
+    with np.errstate(over="ignore", invalid="ignore"):
+        for part in parts:
+            if part.total == 0:
                 continue
-            total += part_weight
-            share = part_weight / total
-            weight = weight / part_weight
-            part_mean = weight @ rows.astype(np.float64)
-            offset = part_mean - mean
+            total += part.total
+            share = part.total / total
+            offset = part.mean - mean
             mean = mean + share * offset
-            deviations = rows - part_mean
-            spread = np.maximum(spread, np.abs(deviations).max(axis=0, where=counts, initial=0))
-            inside = weight @ np.square(deviations)
             between = (1 - share) * np.square(offset)
-            variance = variance + share * (inside + between - variance)
+            variance = variance + share * (part.variance + between - variance)
     if not np.isfinite(variance).all():
         raise ValueError(
             f"The variance of {name} {np.argmin(np.isfinite(variance))} overflows. Scale it."
         )
+    largest, spread = (
+        np.max([getattr(p, of) for p in parts], axis=0) for of in ("largest", "spread")
+    )
     # what rounding, of the data and of the sum over all rows, leaves of a constant column; or one
     # that varies only where there is next to no weight
-    eps = 10 * np.finfo(rows.dtype).eps + n_rows * np.finfo(np.float64).eps
+    n_rows = sum(part.n_rows for part in parts)
+    eps = 10 * parts[0].eps + n_rows * np.finfo(np.float64).eps
     scale = np.sqrt(variance)
     is_constant = scale <= eps * largest
     _warn_of_underflow((variance == 0) & (spread > eps * largest) & (spread < 1e-150), name)

@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
 
-from .._execution.shards import Data, LazyShard, pack, partition_into_shards
+from .._execution.shards import Data, LazyShard, Shards, pack, partition_into_shards
 from .._execution.workspace import Workspace
 from .recipe import STEPS_PER_OBSERVATION
 from .standardisation import standardisation
@@ -14,6 +15,24 @@ from .standardisation import standardisation
 # Shards are kept in memory if all rows take no more bytes; otherwise each is packed when its turn
 # comes, which costs a few per cent of the time.
 MAX_BYTES_KEPT = 2**26
+
+
+class Examples(NamedTuple):
+    """Sequences in memory, and which of them to train on.
+
+    Attributes
+    ----------
+    data : Data
+    members : ndarray of int
+        The sequences to train on, without duplicates.
+    """
+
+    data: Data
+    members: np.ndarray
+
+    def training_set(self, with_targets, cut):
+        """Return the `TrainingSet`, of pieces if the members are cut."""
+        return TrainingSet(*self, with_targets, cut)
 
 
 class TrainingSet:
@@ -28,7 +47,7 @@ class TrainingSet:
     with_targets : bool
         Whether the targets are standardised, too.
     cut : callable, optional
-        ``cut(data, members)`` returns the members in pieces, as data of their own.
+        ``cut(data, members)`` returns the data and the members in pieces.
 
     Attributes
     ----------
@@ -50,29 +69,23 @@ class TrainingSet:
         self.is_sparse = sparse.issparse(data.X)
         self.dtype = data.X.dtype
         self._with_targets = with_targets
-        with np.errstate(over="ignore"):
-            weight = data.weight
-            by_sequence = np.add.reduceat(weight, data.starts) if data.per_step else weight
-            self.target_weight = by_sequence[members].sum()
-        if not np.isfinite(self.target_weight):
-            raise ValueError(
-                "The sum of the weights overflows. Scale sample_weight, or class_weight, down."
-            )
-        mean_weight = by_sequence / data.lengths if data.per_step else by_sequence
-        counts = np.maximum(1, data.lengths / STEPS_PER_OBSERVATION) if data.per_step else 1
-        self.observation_weight = (mean_weight * counts)[members].sum()
-        self._whole = replace(data, weight=weight / self.target_weight)
+        self.target_weight, self.observation_weight = sums_of_weights(data, members)
+        check_sum(self.target_weight)
+        self._whole = replace(data, weight=data.weight / self.target_weight)
         self._workspace = Workspace()
         self._latest = None
-        self._members, self._data = members, self._whole
-        if cut is not None:
-            self._data = cut(self._whole, members)
-            self._members = np.arange(len(self._data.lengths))
+        self._data, self._members = (
+            (self._whole, members) if cut is None else cut(self._whole, members)
+        )
         self.n_sequences = len(self._members)
         pack_raw = partial(pack, self._data, workspace=self._workspace)
         raw = self._shards(self._data, self._members, pack_raw)
         self.scaling = standardisation(raw, data.per_step, with_targets)
         self.shards = self._standardised(raw)
+
+    def shards_on(self, map_):
+        """Return the shards, on which ``map_`` runs functions."""
+        return Shards(self.shards, map_)
 
     def pack(self, sequences):
         """Return one standardised shard of some members or pieces, by their numbers."""
@@ -125,3 +138,21 @@ class TrainingSet:
             else:
                 shards.append(self._standardise(shard))
         return shards
+
+
+def sums_of_weights(data, members):
+    """Return the sums of the weights of the members' targets, and of their observations."""
+    with np.errstate(over="ignore"):
+        weight = data.weight
+        by_sequence = np.add.reduceat(weight, data.starts) if data.per_step else weight
+        mean_weight = by_sequence / data.lengths if data.per_step else by_sequence
+        counts = np.maximum(1, data.lengths / STEPS_PER_OBSERVATION) if data.per_step else 1
+        return by_sequence[members].sum(), (mean_weight * counts)[members].sum()
+
+
+def check_sum(target_weight):
+    """Refuse weights whose sum is not finite."""
+    if not np.isfinite(target_weight):
+        raise ValueError(
+            "The sum of the weights overflows. Scale sample_weight, or class_weight, down."
+        )
