@@ -5,6 +5,7 @@ from sklearn.metrics import accuracy_score
 
 from ._compat import StrOptions
 from ._estimators.base import read_fitted
+from ._estimators.lazy import by_partition
 from ._estimators.model import binary_margin
 from ._estimators.pooled import PooledEstimator
 from ._estimators.targets import SEQUENCE, LabelTargets
@@ -319,6 +320,7 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
         """
         return self._partial_fit(X, y, sample_weight, classes)
 
+    @by_partition
     def predict(self, X):
         """Most probable label of each sequence.
 
@@ -334,6 +336,7 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
         """
         return self._predict_rows(X, "predict")
 
+    @by_partition
     def predict_proba(self, X):
         """Probability of each class for each sequence.
 
@@ -349,6 +352,7 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
         """
         return self._predict_rows(X, "predict_proba")
 
+    @by_partition
     def predict_log_proba(self, X):
         """Logarithm of the probability of each class for each sequence.
 
@@ -364,6 +368,7 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
         """
         return self._predict_rows(X, "predict_log_proba")
 
+    @by_partition
     def decision_function(self, X):
         """Logits of each sequence.
 

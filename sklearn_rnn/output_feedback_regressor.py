@@ -6,6 +6,7 @@ import numpy as np
 
 from ._compat import StrOptions
 from ._estimators.base import RecurrentEstimator, read_fitted
+from ._estimators.lazy import by_partition
 from ._estimators.step_numbers import StepNumbersMixin
 from ._input.constraints import COUNT, layer_sizes
 from ._input.labels import require_y
@@ -239,6 +240,7 @@ class OutputFeedbackRegressor(StepNumbersMixin, RecurrentEstimator):
     def _feeds_labels_back(self):
         return True
 
+    @by_partition
     def predict(self, X, y_past=None):
         """Numbers at each step, simulated: the network's own outputs are fed back.
 

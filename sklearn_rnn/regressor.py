@@ -5,6 +5,7 @@ import warnings
 from sklearn.base import RegressorMixin
 
 from ._estimators.base import read_fitted
+from ._estimators.lazy import by_partition
 from ._estimators.pooled import PooledEstimator
 from ._estimators.quantiles import (
     LOSS_CONSTRAINTS,
@@ -341,6 +342,7 @@ class SequenceRegressor(QuantileMixin, RegressorMixin, PooledEstimator):
         _warn_of_steps(X, y)
         return self._partial_fit(X, y, sample_weight)
 
+    @by_partition
     def predict(self, X):
         """Targets of each sequence.
 

@@ -5,6 +5,7 @@ from functools import partial
 from ._compat import StrOptions
 from ._estimators.base import RecurrentEstimator, read_fitted
 from ._estimators.cells import CELL_CONSTRAINTS, cell_structure
+from ._estimators.lazy import by_partition
 from ._estimators.model import binary_margin
 from ._estimators.tagging import TaggerMixin
 from ._input.constraints import COUNT, layer_sizes
@@ -322,6 +323,7 @@ class SequenceTagger(TaggerMixin, RecurrentEstimator):
         self._validate_params()  # decoding may have been set after `fit`
         return partial(_labels, self.decoding, super()._predictor())
 
+    @by_partition
     def decision_function(self, X):
         """Logits at each step.
 

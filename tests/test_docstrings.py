@@ -133,7 +133,7 @@ def test_import_is_light(prepare):
     code = (
         f"import sys; {prepare}; before = set(sys.modules);"
         f"import {', '.join(MODULES)};"
-        "heavy = {'pandas', 'polars', 'matplotlib', 'torch', 'pytest'};"
+        "heavy = {'pandas', 'polars', 'matplotlib', 'torch', 'dask', 'pytest'};"
         "new = heavy & (set(sys.modules) - before);"
         "assert not new, new"
     )

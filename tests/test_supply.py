@@ -32,7 +32,11 @@ IMPORT_BY_NAME = {
 }
 ALLOWED = {"numpy", "scipy", "sklearn", "joblib", "threadpoolctl", *sys.stdlib_module_names}
 # packages that are imported in functions of these modules only
-OPTIONAL = {"onnx": "export/", "skl2onnx": "export/_skl2onnx.py"}
+OPTIONAL = {
+    "dask": "_execution/dask.py",
+    "onnx": "export/",
+    "skl2onnx": "export/_skl2onnx.py",
+}
 OPTIONAL["sklearn_rnn"] = OPTIONAL["skl2onnx"]
 
 

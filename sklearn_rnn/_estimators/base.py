@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .._compat import CallbackSupportMixin, Interval, StrOptions, with_callbacks
+from .._execution.dask import is_collection
 from .._execution.shards import Data
 from .._input.constraints import COUNT, JOBS, NOT_NEGATIVE
 from .._input.labels import require_y
@@ -34,6 +35,7 @@ from .early_stopping import (
 )
 from .interrupts import is_called_by_user
 from .model import FittedModel
+from .partitions import check_supported, read_partitions
 from .stepper import Stepper
 
 # What reading X leaves on the estimator that it is read for.
@@ -114,16 +116,16 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         """Read, build, train, record; return how training ended and after how many iterations."""
         before = self._trained_before() if self.warm_start else None
         reader = self._reader()
-        sequences = read_sequences(reader, X, self._table(), reset=True)
-        reader._lengths_seen = lengths_by_id(sequences)
-        targets = self._targets.read(
-            sequences, y, sample_weight, self._class_weight(), self._classes(before)
-        )
+        in_memory = not is_collection(X)
+        if not in_memory:
+            check_supported(self, held_out)
+        read = RecurrentEstimator._read if in_memory else read_partitions
+        sequences, targets, examples = read(reader, X, y, sample_weight, self._classes(before))
         validation = None
         if self.early_stopping or held_out:
             validation = self._validation(reader, sequences, targets, held_out)
-        examples = self._examples(sequences, targets)
-        structure = self._settle(structure, examples, before, validation is not None)
+        iterates = validation is not None or not in_memory
+        structure = self._settle(structure, examples, before, iterates)
         structure |= self._structure_of_classes(targets.attributes.get("classes_"))
         network = self._build_network(structure, sequences.n_features, targets.n_outputs)
         if before:
@@ -174,6 +176,13 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
             self._fitted_attributes(reader, structure, network, targets, trained.p, trained)
         )
         return self
+
+    def _read(self, X, y, sample_weight, known):
+        """Read a training set in memory; return its sequences, targets and `Examples`."""
+        sequences = read_sequences(self, X, self._table(), reset=True)
+        self._lengths_seen = lengths_by_id(sequences)
+        targets = self._targets.read(sequences, y, sample_weight, self._class_weight(), known)
+        return sequences, targets, self._examples(sequences, targets)
 
     def _reader(self):
         """Return a copy with the parameters alone, on which `validate_data` may leave attributes.

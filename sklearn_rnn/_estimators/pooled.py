@@ -75,9 +75,9 @@ class PooledEstimator(RecurrentEstimator):
             )
 
     def _choose(self, structure, examples, needs_iterations):
-        data, members = examples
         is_sized = structure["hidden_layer_sizes"] is not None
         is_chosen = is_sized or self.cell != "elman"
+        data, members = examples.data, examples.members
         if not choose_wide(self.solver, is_chosen, len(members), needs_iterations):
             trained = {"hidden_layer_sizes": TRAINED_SIZES, "pooling": TRAINED_POOLS}
             return trained | self._STRUCTURE_BEFORE

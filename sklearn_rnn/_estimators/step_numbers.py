@@ -5,9 +5,11 @@ import warnings
 import numpy as np
 from sklearn.utils import RegressorTags
 
+from .._execution.dask import is_collection
 from .._input.constraints import COLUMN
 from .._input.labels import require_y
 from .base import read_fitted
+from .lazy import by_partition
 from .quantiles import fitted_targets
 from .targets import STEP, NumberTargets
 
@@ -58,7 +60,7 @@ class StepNumbersMixin:
         ValueError, TypeError
             If the input is malformed; the message names the sequence and the step.
         """
-        if self.sequence_id is None:
+        if self.sequence_id is None and not is_collection(X):
             _warn_of_rows(X, y)
         return self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
 
@@ -98,6 +100,7 @@ class StepNumbersMixin:
             _warn_of_rows(X, y)
         return self._partial_fit(X, y, sample_weight)
 
+    @by_partition
     def predict(self, X):
         """Numbers at each step.
 

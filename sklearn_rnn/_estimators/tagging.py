@@ -12,6 +12,7 @@ from .._input.labels import require_y
 from .._networks.network import IGNORE_OVERFLOW, infer_log
 from .base import read_fitted
 from .label_rules import LabelRulesMixin
+from .lazy import by_partition
 
 _ARGUMENTS = {"n": [COUNT], "n_samples": [COUNT], "random_state": ["random_state"]}
 
@@ -105,6 +106,7 @@ class TaggerMixin(LabelRulesMixin):
         """
         return self._partial_fit(X, y, sample_weight, classes)
 
+    @by_partition
     def predict(self, X):
         """Most probable label of each step.
 
@@ -121,6 +123,7 @@ class TaggerMixin(LabelRulesMixin):
         model, sequences = read_fitted(self, X)
         return sequences.give_back(model.labels(sequences, self.n_jobs, self._predictor()))
 
+    @by_partition
     def predict_proba(self, X):
         """Probability of each class at each step.
 
@@ -138,6 +141,7 @@ class TaggerMixin(LabelRulesMixin):
         model, sequences = read_fitted(self, X)
         return sequences.give_back(model.infer(sequences, self.n_jobs))
 
+    @by_partition
     def predict_log_proba(self, X):
         """Logarithm of the probability of each class at each step.
 

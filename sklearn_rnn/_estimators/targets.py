@@ -11,9 +11,11 @@ from .._input.arrays import format_value
 from .._input.labels import (
     check_known,
     class_factors,
+    distinct_labels,
     encode_known,
     encode_labels,
     leave_out_unlabelled,
+    merge_classes,
     read_classes,
     read_sequence_labels,
     read_step_labels,
@@ -81,12 +83,29 @@ class LabelTargets:
         """Read the labels of `fit`; those of a warm start must have the classes ``known``."""
         is_known, labels, weight, describe = self._read(sequences, y, sample_weight)
         classes, codes = encode_labels(labels, describe)
-        if known is not None and not np.array_equal(classes, known):
-            raise ValueError(
-                f"warm_start=True continues with the classes of the last fit, {known}, but y has "
-                f"{classes}. Fit with warm_start=False."
-            )
+        _check_classes(classes, known)
         return self._weighted(class_weight, classes, is_known, codes, weight)
+
+    def summary(self, sequences, y, sample_weight):
+        """Return the distinct labels of a part of the targets, and the weight of each."""
+        is_known, labels, weight, describe = self._read(sequences, y, sample_weight)
+        classes, codes = distinct_labels(labels, describe)
+        return classes, np.bincount(codes, weights=weight[is_known], minlength=len(classes))
+
+    def merge(self, summaries, numbers, class_weight, known):
+        """Return the `Targets` of all parts, without values, and the weights of classes as a dict.
+
+        ``numbers`` are those of the parts, for messages.
+        """
+        parts, weights = zip(*summaries)
+        part_of = np.repeat(numbers, list(map(len, parts)))
+        classes, codes = merge_classes(parts, lambda i: f"partition {part_of[i]}")
+        _check_classes(classes, known)
+        totals = np.bincount(codes, weights=np.concatenate(weights), minlength=len(classes))
+        if class_weight is not None:
+            factors = class_factors(class_weight, classes, np.arange(len(classes)), totals)
+            class_weight = dict(zip(classes.tolist(), factors.tolist()))
+        return Targets(None, None, len(classes), {"classes_": classes}), class_weight
 
     def read_batch(
         self, sequences, y, sample_weight, class_weight, known=None, classes=None
@@ -196,6 +215,15 @@ class LabelTargets:
         return accuracy_score(y[is_known], codes[is_known], sample_weight=weight[is_known])
 
 
+def _check_classes(classes, known):
+    """Refuse other classes than those of a warm start, if it is one."""
+    if known is not None and not np.array_equal(classes, known):
+        raise ValueError(
+            f"warm_start=True continues with the classes of the last fit, {known}, but y has "
+            f"{classes}. Fit with warm_start=False."
+        )
+
+
 def _spread(values, is_known, rest):
     """Return values of known targets as those of all targets."""
     spread = np.full(len(is_known), rest, values.dtype)
@@ -226,6 +254,21 @@ class NumberTargets:
         return Targets(targets, weight, targets.shape[1], {"_target_shape": shape})
 
     read_batch = read
+
+    def summary(self, sequences, y, sample_weight):
+        """Return what is to know of a part of the targets beside its values."""
+        targets = self.read(sequences, y, sample_weight)
+        return targets.n_outputs, targets.attributes
+
+    def merge(self, summaries, numbers, class_weight, known):
+        """Return the `Targets` of all parts, without values, and None for weights of classes."""
+        for number, summary in zip(numbers, summaries):
+            if summary != summaries[0]:
+                raise ValueError(
+                    f"y has {summary[0]} targets in partition {number}, but {summaries[0][0]} in "
+                    f"partition {numbers[0]}."
+                )
+        return Targets(None, None, *summaries[0]), None
 
     def read_validation(self, sequences, y, sample_weight, class_weight, training):
         """Return numbers and weights of a validation set, for the `Targets` of ``training``."""

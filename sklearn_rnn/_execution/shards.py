@@ -56,6 +56,9 @@ class Data:
         if self.starts is None:
             object.__setattr__(self, "starts", np.cumsum(self.lengths) - self.lengths)
 
+    def __sizeof__(self):
+        return object.__sizeof__(self) + n_bytes(self.X) + n_bytes(self.y)
+
 
 @dataclass(frozen=True)
 class Shard:
@@ -83,6 +86,9 @@ class Shard:
     targets: np.ndarray
     workspace: Workspace | None = None
 
+    def __sizeof__(self):
+        return object.__sizeof__(self) + n_bytes(self.X) + n_bytes(self.y)
+
     def load(self):
         """Return self; mirrors `LazyShard.load`."""
         return self
@@ -105,6 +111,13 @@ class LazyShard:
     def load(self):
         """Pack and return the shard."""
         return self.pack(self.sequences)
+
+
+def n_bytes(array):
+    """Return the bytes of an array or of the entries of a sparse one; by them Dask spills."""
+    if array is None:
+        return 0
+    return array.data.nbytes + array.indices.nbytes if sparse.issparse(array) else array.nbytes
 
 
 class Shards(list):

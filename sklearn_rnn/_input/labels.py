@@ -8,7 +8,15 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from .._compat import num_samples
-from .arrays import as_array, as_numeric_array, check_dense, depth, format_value, is_missing
+from .arrays import (
+    as_array,
+    as_numeric_array,
+    check_dense,
+    concatenate,
+    depth,
+    format_value,
+    is_missing,
+)
 from .long_tables import runs
 from .of_sequences import read_of_sequences
 from .sequences import Sequences, check_count, read_1d, read_step_values, refuse_nested
@@ -98,14 +106,35 @@ def encode_labels(y, place, name="y"):
 
     ``place(i)`` describes where label i is.
     """
+    classes, codes = distinct_labels(y, place, name)
+    _check_several(classes, name)
+    return classes, codes
+
+
+def distinct_labels(y, place, name="y"):
+    """Return the same as `encode_labels`, also if there is one class only."""
     check_labels(y, place, name)
     _check_range(y, place, name)
     _check_discrete(y)
-    classes, codes = np.unique(y, return_inverse=True)
+    return np.unique(y, return_inverse=True)
+
+
+def merge_classes(parts, place):
+    """Return the sorted classes of all parts, and the codes of their classes, one after the other.
+
+    ``parts`` are arrays of distinct labels; ``place(i)`` describes the part of label i of all.
+    """
+    labels = concatenate(parts, "y")
+    check_labels(labels, place)
+    classes, codes = np.unique(labels, return_inverse=True)
+    _check_several(classes, "y")
+    return classes, codes
+
+
+def _check_several(classes, name):
     if len(classes) < 2:
         only = format_value(classes[0])
         raise ValueError(f"{name} has only one class, {only}. Training needs two.")
-    return classes, codes
 
 
 def _check_discrete(y):

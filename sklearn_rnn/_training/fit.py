@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._execution.dask import PartitionedShards
 from .._execution.shards import Data, LazyShard, Shard, Shards
 from .._execution.threads import shard_map
 from .._networks.network import Network
@@ -15,6 +16,7 @@ from .._networks.parameters import Parameters, ravel, size, views
 from .minibatches import MinibatchObjective
 from .monitor import Monitor
 from .objective import Objective
+from .partitions import PartitionedExamples, PartitionedTrainingSet
 from .penalty import Penalty
 from .pieces import cut_into_pieces
 from .readout import fit_readout
@@ -106,8 +108,8 @@ class _Run(NamedTuple):
     """What the runs from all starts of one `fit` have in common."""
 
     network: Network
-    data: TrainingSet
-    shards: Shards
+    data: TrainingSet | PartitionedTrainingSet
+    shards: Shards | PartitionedShards
     options: Options  # solver and max_iter are chosen
     validate: Callable | None
     after_iteration: Callable
@@ -117,7 +119,7 @@ class _Run(NamedTuple):
 
 def fit(
     network: Network,
-    examples: Examples,
+    examples: Examples | PartitionedExamples,
     options: Options,
     rng: np.random.RandomState,
     *,
@@ -131,7 +133,7 @@ def fit(
     Parameters
     ----------
     network : Network
-    examples : Examples
+    examples : Examples or PartitionedExamples
     options : Options
     rng : RandomState
         Determines the starts, and the minibatches and sequences to hold out.
@@ -153,7 +155,14 @@ def fit(
     training_set = _training_set(network, examples, options)
     n, is_sparse = training_set.n_sequences, training_set.is_sparse
     only_output = network.output_only and validation is None
-    solver = choose_solver(options.solver, n, size(network.shapes), is_sparse, only_output)
+    solver = choose_solver(
+        options.solver,
+        n,
+        size(network.shapes),
+        is_sparse,
+        only_output,
+        training_set.in_memory,
+    )
     max_iter = choose_iterations(options.max_iter, solver, n, is_sparse)
     options = options._replace(solver=solver, max_iter=max_iter)
     seeds = [before.seed] if before else draw_seeds(rng, options.n_init)

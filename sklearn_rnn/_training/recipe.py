@@ -133,10 +133,14 @@ def choose_wide(solver, is_chosen, n_sequences, needs_iterations):
     return n_sequences < MANY_SEQUENCES and not is_chosen and not needs_iterations
 
 
-def choose_solver(solver, n_sequences, n_parameters, sparse_input, output_only=False):
+def choose_solver(
+    solver, n_sequences, n_parameters, sparse_input, output_only=False, in_memory=True
+):
     """Return what "auto" stands for."""
     if solver != "auto":
         return solver
+    if not in_memory:
+        return "lbfgs"
     if output_only and n_sequences < MANY_SEQUENCES:
         return "ridge"
     many_weights = sparse_input and n_parameters >= SPARSE_PARAMETERS

@@ -62,7 +62,11 @@ class TrainingSet:
     dtype
         The data's precision.
     is_sparse, per_step : bool
+    in_memory : bool
+        Whether there are shards and minibatches in this process.
     """
+
+    in_memory = True
 
     def __init__(self, data: Data, members: np.ndarray, with_targets: bool, cut=None):
         self.per_step = data.per_step
