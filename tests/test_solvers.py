@@ -10,11 +10,23 @@ from sklearn_rnn._training.solvers import INTERRUPTED, ObjectiveOverflowError, m
 
 MAX_ITER = 300
 # those that need no minibatches
-DETERMINISTIC = ["lbfgs", "trust-ncg"]
+DETERMINISTIC = ["lbfgs", "trust-ncg", "lm"]
 parametrize_solvers = pytest.mark.parametrize("solver", DETERMINISTIC)
 
 
-class Quadratic:
+class Problem:
+    """What Levenberg-Marquardt asks for beside ``loss_gradient`` and ``gauss_newton``."""
+
+    def loss(self, w):
+        return self.loss_gradient(w)[0]
+
+    def normal_equations(self, w):
+        product = self.gauss_newton(w)
+        matrix = np.stack([product(unit) for unit in np.eye(len(w))], axis=1)
+        return self.loss_gradient(w)[1], np.triu(matrix)
+
+
+class Quadratic(Problem):
     """(w - minimum)' A (w - minimum) / 2, badly conditioned."""
 
     start = np.full(6, 10.0)
@@ -32,7 +44,7 @@ class Quadratic:
         return lambda v: self.A @ v
 
 
-class Rosenbrock:
+class Rosenbrock(Problem):
     """||(10 (w_1 - w_0^2), 1 - w_0)||^2 / 2, a curved valley."""
 
     start = np.array([-1.2, 1.0])
@@ -50,7 +62,7 @@ class Rosenbrock:
         return lambda v: J.T @ (J @ v)
 
 
-class Barrier:
+class Barrier(Problem):
     """-log(1 - |w|^2) - 50 w_0: not finite from radius 1 on, and steep where it starts."""
 
     start = np.zeros(3)
@@ -73,7 +85,7 @@ class Barrier:
         return lambda v: 2 * v / slack + 4 * w * (w @ v) / slack**2
 
 
-class Cliff:
+class Cliff(Problem):
     """A slope down to a point beyond which the value is not finite."""
 
     start = np.zeros(1)
@@ -85,7 +97,7 @@ class Cliff:
         return lambda v: 1e-3 * v
 
 
-class Interrupted:
+class Interrupted(Problem):
     """An objective that is interrupted in its n-th evaluation."""
 
     def __init__(self, objective, n):
@@ -176,7 +188,7 @@ def test_line_search_retreats_from_an_overflow_after_a_steep_descent():
     assert result.fun == Cliff().loss_gradient(result.x)[0]
 
 
-class Steep:
+class Steep(Problem):
     """1 + c' w with finite gradients whose sums of squares are not."""
 
     def loss_gradient(self, w):
@@ -187,11 +199,35 @@ class Steep:
         return lambda v: 1e300 * v
 
 
-@parametrize_solvers
+@pytest.mark.parametrize("solver", ["lbfgs", "trust-ncg"])
 def test_overflow_in_the_solver_itself_is_refused(solver):
     # scipy would step to NaN, or repeat conjugate gradients without end
     with pytest.raises(ObjectiveOverflowError, match="Scale the features"):
         minimise(Steep(), np.zeros(2), solver, MAX_ITER)
+
+
+@pytest.mark.parametrize("curvature", [np.nan, np.inf])
+def test_curvature_that_is_not_finite_is_refused(curvature):
+    class Curved(Quadratic):
+        def normal_equations(self, w):
+            gradient, matrix = super().normal_equations(w)
+            return gradient, curvature * matrix
+
+    with pytest.raises(ObjectiveOverflowError, match="The curvature of the loss is not finite"):
+        minimise(Curved(), Quadratic.start, "lm", MAX_ITER)
+
+
+def test_no_step_downhill_ends_the_search():
+    class Uphill(Quadratic):
+        def normal_equations(self, w):
+            gradient, matrix = super().normal_equations(w)
+            return -gradient, matrix
+
+    record = Record()
+    result = minimise(Uphill(), Quadratic.start, "lm", MAX_ITER, record)
+    assert result.status == 0
+    assert_array_equal(result.x, Quadratic.start)
+    assert not record.points
 
 
 @pytest.mark.parametrize("x, fun", [(np.nan, 1.0), (3.0, np.nan), (3.0, -np.inf)])
@@ -231,7 +267,7 @@ def test_interrupt_is_raised(solver, n, keep_interrupted):
         minimise(objective, Rosenbrock.start, solver, MAX_ITER, None, keep_interrupted)
 
 
-@parametrize_solvers
+@pytest.mark.parametrize("solver", ["lbfgs", "trust-ncg"])
 def test_linearisation_is_kept_at_one_point(solver):
     class Counted(Quadratic):
         n_linearised = 0

@@ -23,7 +23,7 @@ from .._networks.activations import ACTIVATIONS
 from .._training.deduplication import merge_duplicates
 from .._training.fit import Options, Trained, Validation, fit, fit_batch
 from .._training.recipe import choose_direct
-from .._training.solvers import EXHAUSTED, INTERRUPTED, SOLVERS
+from .._training.solvers import EXHAUSTED, GENERAL_SOLVERS, INTERRUPTED
 from .._training.training_set import Examples
 from .._version import __version__
 from .callbacks import Progress
@@ -52,7 +52,7 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
     _parameter_constraints = {
         "hidden_layer_sizes": [COUNT, tuple, list, np.ndarray],
         "activation": [StrOptions(set(ACTIVATIONS))],
-        "solver": [StrOptions({"auto", *SOLVERS})],
+        "solver": [StrOptions({"auto", *GENERAL_SOLVERS})],
         "alpha": [NOT_NEGATIVE],
         "max_iter": [COUNT, None],
         "tol": [NOT_NEGATIVE],

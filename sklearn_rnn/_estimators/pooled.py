@@ -20,7 +20,7 @@ from .._training.recipe import (
     choose_wide,
     choose_wide_units,
 )
-from .._training.solvers import SOLVERS
+from .._training.solvers import GENERAL_SOLVERS
 from .base import RecurrentEstimator, read_fitted
 from .cells import CELL_CONSTRAINTS, cell_structure
 
@@ -32,7 +32,7 @@ class PooledEstimator(RecurrentEstimator):
         **RecurrentEstimator._parameter_constraints,
         "hidden_layer_sizes": [COUNT, tuple, list, np.ndarray, None],
         "alpha": [NOT_NEGATIVE, None],
-        "solver": [StrOptions({"auto", "ridge", *SOLVERS})],
+        "solver": [StrOptions({"auto", "ridge", *GENERAL_SOLVERS})],
         **CELL_CONSTRAINTS,
         "pooling": [StrOptions(set(POOLS)), tuple, list, np.ndarray, None],
         "features_per_step": [COUNT],

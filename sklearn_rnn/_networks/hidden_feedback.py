@@ -16,7 +16,7 @@ from .label_sequences import LabelSequences
 from .layers import ElmanLayer, Layer, LeakyLayer
 from .outputs import Output
 from .packing import Packing
-from .parameters import Role
+from .parameters import Role, size
 from .pooling import POOLS
 from .products import column_blocks, column_sums, cross_product, rows_times
 
@@ -29,6 +29,12 @@ CELLS = {
 }
 # Their logistic gates and tanh are fixed.
 GATED_CELLS = ("gru", "lstm")
+
+
+# Of derivatives that are computed at once for a Jacobian: 16 MB.
+NUMBERS_PER_BLOCK = 2_000_000
+# A Jacobian of steps is computed forward if there are no more parameters for each step.
+FORWARD_PER_STEP = 1.5
 
 
 class _Cache(NamedTuple):
@@ -167,6 +173,103 @@ class HiddenFeedback(LabelSequences):
         if self.direct:
             self.direct.add(v, cache.X, cache.packing, dZ)
         return np.asfortranarray(dZ)
+
+    def jacobian(self, p, shard):
+        """Return the logits Z, and an iterator over J by blocks: (n, K, P), and the n rows of Z.
+
+        A block may be overwritten. J is exact, of Elman layers only: of steps it is computed
+        forward, for all parameters at once, or, where these are many, back from each logit by
+        itself, which takes time that grows with the square of the steps.
+        """
+        Z, cache = self.forward(p, shard)
+        return Z, self._jacobian(p, cache)
+
+    def _jacobian(self, p, cache):
+        if self.pooling:
+            yield self._jacobian_of_pools(p, cache), np.arange(len(cache.features))
+            return
+        packing, n_parameters = cache.packing, size(self.shapes)
+        n_steps = len(packing.running)
+        if self.n_directions == 1 and n_parameters < FORWARD_PER_STEP * n_steps:
+            yield from self._forward_jacobian(p, cache)
+            return
+        numbers_per_step = packing.n_rows * self.n_outputs * self.layers[-1].n_outputs
+        n_at_once = max(1, NUMBERS_PER_BLOCK // numbers_per_step)
+        for first in range(0, n_steps, n_at_once):
+            end = min(first + n_at_once, n_steps)
+            yield self._jacobian_of_steps(p, cache, first, end)
+
+    def _forward_jacobian(self, p, cache):
+        """Yield J of the logits of all steps by forward derivatives, in few blocks of rows."""
+        tangents, n_hidden = None, 0
+        for i, layer in enumerate(self.layers):
+            p_i = _of_layer(p, layer, i)
+            tangents = layer.jvp_each(p_i, cache.layers[i], tangents, n_hidden)
+            n_hidden += size(layer.shapes)
+        N, K, n_parameters = len(cache.features), self.n_outputs, size(self.shapes)
+        n_at_once = max(cache.packing.n_sequences, NUMBERS_PER_BLOCK // (K * n_parameters))
+        J = np.empty((n_at_once, K, n_parameters), p["c"].dtype)
+        first = 0
+        for (now, _, _), dH in zip(cache.packing.steps, tangents):
+            if now.stop - first > n_at_once:
+                rows = np.arange(first, now.start)
+                yield self._with_output(J[: len(rows)], cache, rows), rows
+                first = now.start
+            J_now = J[now.start - first : now.stop - first, :, :n_hidden]
+            np.matmul(p["W_out"].T, dH.swapaxes(1, 2), out=J_now)
+        rows = np.arange(first, N)
+        yield self._with_output(J[: len(rows)], cache, rows), rows
+
+    def _with_output(self, J, cache, rows):
+        """Set the columns of J of the output layer and the direct term, which come last."""
+        of_output = self._output_jacobian(cache, rows)
+        columns = np.concatenate([M.reshape(*J.shape[:2], -1) for M in of_output.values()], axis=2)
+        J[:, :, -columns.shape[2] :] = columns
+        return J
+
+    def _output_jacobian(self, cache, rows):
+        """The Jacobian in the parameters of the output layer and the direct term, (n, K, ...)."""
+        of_output = np.eye(self.n_outputs, dtype=cache.features.dtype)[:, None]
+        J = {
+            "W_out": cache.features[rows][:, None, :, None] * of_output,
+            "c": np.tile(of_output, (len(rows), 1, 1, 1)),
+        }
+        if self.direct:
+            J["W_dir"] = cache.X[rows][:, None, :, None] * of_output
+        return J
+
+    def _jacobian_of_pools(self, p, cache):
+        S, K = len(cache.features), self.n_outputs
+        dH = [self._unpool(cache, np.tile(p["W_out"][:, k], (S, 1))) for k in range(K)]
+        return self._jacobian_of(p, cache, np.stack(dH, axis=1), cache.packing, np.arange(S))
+
+    def _jacobian_of_steps(self, p, cache, first, end):
+        """The rows of J of the logits of some steps."""
+        K, H = self.n_outputs, self.layers[-1].n_outputs
+        # only units that read back see what comes later
+        packing = cache.packing if self.n_directions == 2 else cache.packing.until(end)
+        steps = np.arange(first, end)
+        dH = np.zeros((packing.n_rows, len(steps), K, H), p["c"].dtype)
+        for t in steps:
+            dH[packing.steps[t].now, t - first] = p["W_out"].T
+        has_step = steps < packing.lengths[:, None]
+        rows = packing.offsets[steps] + np.arange(packing.n_sequences)[:, None]
+        rows = np.where(has_step, rows, 0)
+        J = self._jacobian_of(p, cache, dH.reshape(packing.n_rows, -1, H), packing, rows.ravel())
+        return J[has_step.ravel()], rows[has_step]
+
+    def _jacobian_of(self, p, cache, dH, packing, rows):
+        """J of the logits of ``rows`` (n, K, P), given their gradients in the states.
+
+        dH (N, B, H) is for B logits of each sequence.
+        """
+        J = self._output_jacobian(cache, rows)
+        for i, layer in reversed(list(enumerate(self.layers))):
+            p_i = _of_layer(p, layer, i)
+            of_layer, dH = layer.vjp_each(p_i, cache.layers[i], dH, packing, needs_dX=i > 0)
+            J |= _numbered(of_layer, i)
+        parts = [J[name].reshape(len(rows), self.n_outputs, -1) for name in self.shapes]
+        return np.concatenate(parts, axis=2)
 
     def readout(self, p, features):
         """Return the logits Z (n, K) of the output layer from what it sees (n, H)."""

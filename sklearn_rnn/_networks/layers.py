@@ -11,7 +11,13 @@ import numpy as np
 from .activations import Activation
 from .packing import Packing
 from .parameters import Parameters, Shapes
-from .products import column_blocks, column_sums, cross_product, rows_times
+from .products import (
+    column_blocks,
+    column_sums,
+    cross_product,
+    products_by_sequence,
+    rows_times,
+)
 
 
 class Layer(Protocol):
@@ -145,6 +151,70 @@ class ElmanLayer:
             for linked, before in _links(packing, d):
                 dW_rec[d] += cross_product(H_d[before], D_d[linked])
         return self._gradients(p, X, D, dW_rec, packing, needs_dX)
+
+    def jvp_each(self, p, cache, below, n_below):
+        """Yield dH (n, P, H) of each step in the directions of P parameters, one after the other.
+
+        First come the ``n_below`` parameters of the layers below, for which ``below`` yields dX
+        (n, n_below, D), then the layer's own. What is yielded is overwritten at the next step but
+        one. Real-time recurrent learning (Williams, Zipser 1989); of one direction only.
+        """
+        X, H, packing = cache
+        n_units = H.shape[1]
+        factors, slope = self._factors(X, H, packing, 0), np.ones_like(H)
+        self.activation.chain(slope, H)
+        # the slope goes into the factors and weights, of which there are fewer numbers than in dA
+        factors = factors[:, :, None] * slope[:, None]
+        n_parameters = n_below + factors.shape[1] * n_units
+        states = np.zeros_like(H, shape=(2, packing.n_sequences, n_parameters, n_units))
+        for t, (now, _, _) in enumerate(packing.steps):
+            n = now.stop - now.start
+            dH, dH_before = states[t % 2, :n], states[1 - t % 2, :n]
+            np.matmul(dH_before, p["W_rec"][0] * slope[now][:, None], out=dH)
+            if n_below:
+                dH[:, :n_below] += next(below) @ (p["W_in"] * slope[now][:, None])
+            # each parameter reaches the preactivation of one unit
+            own = dH[:, n_below:].reshape(n, -1, n_units, n_units)
+            diagonal = np.einsum("nfhh->nfh", own)
+            diagonal += factors[now]
+            yield dH
+
+    def vjp_each(self, p, cache, dH, packing, needs_dX):
+        """Return the gradients (S, B, ...) of each sequence, given B cotangents dH (N, B, H).
+
+        What `vjp` does for all sequences together and one cotangent, and dX (N, B, D) if needed.
+        ``packing`` may be that of the first steps alone; dH may be overwritten.
+        """
+        X, H = cache.X[: packing.n_rows], cache.H[: packing.n_rows]
+        D = dH  # dl/dh becomes dl/da in place
+        by_direction = []
+        for d, (steps, H_d, D_d) in enumerate(self._blocks(packing, H, D)):
+            W_rec_T = p["W_rec"][d].T.copy()
+            for now, linked, before in reversed(steps):
+                self.activation.chain(D_d[now], H_d[now][:, None])
+                D_before = D_d[before]
+                D_before += D_d[linked] @ W_rec_T
+            factors = self._factors(X, H_d, packing, d)
+            products = products_by_sequence(factors, D_d.reshape(len(X), -1), packing)
+            by_direction.append(products.reshape(*products.shape[:2], *D_d.shape[1:]))
+        products = np.stack(by_direction, axis=3).transpose(0, 2, 1, 3, 4)  # (S, B, ..., C, H)
+        n_inputs, flat = self.n_inputs, (*products.shape[:2], -1, self.n_outputs)
+        gradients = {
+            "W_in": products[:, :, :n_inputs].reshape(flat),
+            "W_rec": products[:, :, n_inputs:-1].swapaxes(2, 3),
+            "b": products[:, :, -1],
+        }
+        return gradients, D @ p["W_in"].T if needs_dX else None
+
+    def _factors(self, X, H, packing, direction):
+        """What W_in, W_rec and b multiply, side by side: (N, D + H + 1)."""
+        D = X.shape[1]
+        factors = np.zeros_like(H, shape=(len(X), D + H.shape[1] + 1))
+        factors[:, :D] = X
+        for linked, before in _links(packing, direction):
+            factors[linked, D:-1] = H[before]
+        factors[:, -1] = 1.0
+        return factors
 
     def jvp(self, p, cache, v, dX):
         X, H, packing = cache

@@ -1,5 +1,6 @@
 """What a network is to training and to the estimators."""
 
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -78,6 +79,9 @@ class Network(Protocol):
 
     def jvp(self, p: Parameters, cache: Any, v: Parameters) -> np.ndarray:
         """Return J v for a direction v."""
+
+    def jacobian(self, p: Parameters, shard) -> tuple[np.ndarray, Iterator]:
+        """Return the logits and an iterator over J by blocks, where Levenberg-Marquardt trains."""
 
     def infer(self, p: Parameters, shard) -> np.ndarray:
         """Return the logits to predict from, which may need no labels where `forward` does."""

@@ -49,6 +49,13 @@ class Link(NamedTuple):
     before: slice
 
 
+class Stretch(NamedTuple):
+    """The rows of successive steps, and how many sequences run at each."""
+
+    rows: slice
+    n_sequences: int
+
+
 class Packing:
     """Positions of the rows of S sequences of falling lengths in the packed layout.
 
@@ -90,6 +97,10 @@ class Packing:
         rows += np.repeat(np.arange(len(self.running)), self.running)
         return rows
 
+    def until(self, n_steps):
+        """Return the packing of the first ``n_steps`` steps, whose rows are the first ones here."""
+        return Packing(np.minimum(self.lengths, n_steps), self.empty)
+
     @property
     def first(self):
         """Slice of the first steps, in the order of the sequences."""
@@ -125,6 +136,16 @@ class Packing:
         return [
             Link(slice(first, last), slice(first - lag, last - lag))
             for first, last, lag in zip(firsts, [*firsts[1:], self.n_rows], lags)
+        ]
+
+    @lazy_property
+    def stretches(self):
+        """Rows of successive steps at which the same sequences run: a list of few `Stretch`."""
+        starts = np.flatnonzero(np.diff(self.running, prepend=-1))
+        ends = np.append(starts[1:], len(self.running))
+        return [
+            Stretch(slice(*self.offsets[[start, end]].tolist()), int(self.running[start]))
+            for start, end in zip(starts, ends)
         ]
 
     @lazy_property

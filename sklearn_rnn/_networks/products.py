@@ -31,6 +31,19 @@ def cross_product(A, B):
     return product
 
 
+def products_by_sequence(A, B, packing):
+    """Return A_s.T @ B_s, where A_s and B_s are the rows of sequence s: (S, a, b).
+
+    A (N, a) and B (N, b) are packed.
+    """
+    products = np.zeros((packing.n_sequences, A.shape[1], B.shape[1]), np.result_type(A, B))
+    for rows, n in packing.stretches:
+        # views (n, steps, columns): BLAS reads every n-th row where it is
+        A_s, B_s = (M[rows].reshape(-1, n, M.shape[1]).swapaxes(0, 1) for M in (A, B))
+        products[:n] += A_s.swapaxes(1, 2) @ B_s
+    return products
+
+
 def column_sums(A):
     """Return the sum over the rows of A: as a product, several times as fast as A.sum(axis=0)."""
     return np.ones(len(A), dtype=A.real.dtype) @ A

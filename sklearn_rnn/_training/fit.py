@@ -24,6 +24,7 @@ from .recipe import (
     BATCH_ITERATIONS,
     BATCH_MEMORY,
     DEFAULT_ALPHA,
+    LM_PARAMETERS,
     RESERVOIR,
     RIDGE_ALPHAS,
     WARM_UP_STEPS,
@@ -165,6 +166,8 @@ def fit(
     )
     max_iter = choose_iterations(options.max_iter, solver, n, is_sparse)
     options = options._replace(solver=solver, max_iter=max_iter)
+    if solver == "lm":
+        _check_few_parameters(network)
     seeds = [before.seed] if before else draw_seeds(rng, options.n_init)
     progress.begin(max_iter * len(seeds))
     with shard_map(options.n_jobs) as map_:
@@ -183,6 +186,16 @@ def fit(
             keep_interrupted,
         )
         return _best_run(run, seeds, progress)
+
+
+def _check_few_parameters(network):
+    """Refuse a network whose Jacobian is too large for Levenberg-Marquardt."""
+    n_parameters = size(network.shapes)
+    if n_parameters > LM_PARAMETERS:
+        raise ValueError(
+            f"solver='lm' is for networks of {LM_PARAMETERS:,} parameters at most, but this one "
+            f"has {n_parameters:,}. Take fewer units (hidden_layer_sizes), or solver='lbfgs'."
+        )
 
 
 def fit_batch(

@@ -5,10 +5,11 @@ from contextlib import nullcontext
 from functools import partial
 
 import numpy as np
+from scipy.linalg import get_blas_funcs
 
 from .._execution.shards import LazyShard, Shard, Shards
 from .._networks.network import IGNORE_OVERFLOW, Network
-from .._networks.parameters import Parameters, ravel, views
+from .._networks.parameters import Parameters, ravel, size, views
 from .penalty import Penalty
 
 
@@ -72,6 +73,25 @@ class Objective:
 
         return product
 
+    def loss(self, w: np.ndarray) -> float:
+        """Return the objective at w (P,) alone."""
+        part = partial(_shard_loss, self.network, self.parameters(w))
+        return self.penalty.value(views(w, self.network.shapes)) + sum(self.shards.addends(part))
+
+    def normal_equations(self, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the gradient (P,) and the Gauss-Newton matrix (P, P) at w, for squared loss.
+
+        J' r and J' J, r the residuals, summed over blocks of rows of J, and what the penalty adds.
+        Only the upper triangle of the matrix is set.
+        """
+        _, gradient = self.penalty.loss_gradient(w)
+        matrix = np.diag(self.penalty.product(np.ones_like(w)))
+        part = partial(_shard_normal_equations, self.network, self.parameters(w))
+        for shard_gradient, shard_matrix in self.shards.addends(part):
+            gradient += shard_gradient
+            matrix += shard_matrix
+        return gradient, matrix
+
 
 @IGNORE_OVERFLOW
 def shard_loss_gradient(network: Network, p: Parameters, shard: Shard | LazyShard):
@@ -81,6 +101,31 @@ def shard_loss_gradient(network: Network, p: Parameters, shard: Shard | LazyShar
         Z, cache = network.forward(p, shard)
         value, dZ, gradients = network.output.loss_gradient(p, Z, shard)
         return value, ravel(network.vjp(p, cache, dZ) | gradients, network.shapes)
+
+
+@IGNORE_OVERFLOW
+def _shard_loss(network, p, shard):
+    shard = shard.load()
+    with shard.workspace or nullcontext():
+        Z, _ = network.forward(p, shard)
+        return network.output.loss_gradient(p, Z, shard)[0]
+
+
+@IGNORE_OVERFLOW
+def _shard_normal_equations(network, p, shard):
+    shard = shard.load()
+    n_parameters = size(network.shapes)
+    gradient = np.zeros(n_parameters, shard.X.dtype)
+    matrix = np.zeros_like(gradient, shape=(n_parameters, n_parameters), order="F")
+    (syrk,) = get_blas_funcs(["syrk"], [matrix])
+    Z, blocks = network.jacobian(p, shard)
+    _, dZ, _ = network.output.loss_gradient(p, Z, shard)
+    for J, rows in blocks:
+        flat = J.reshape(-1, n_parameters)
+        gradient += dZ[rows].ravel() @ flat
+        J *= np.sqrt(shard.weight[rows]).astype(J.dtype)[:, None, None]
+        matrix = syrk(1.0, flat.T, beta=1.0, c=matrix, overwrite_c=True)
+    return gradient, matrix
 
 
 @IGNORE_OVERFLOW

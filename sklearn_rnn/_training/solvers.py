@@ -1,13 +1,15 @@
 """Everything that calls `scipy.optimize`.
 
 A solver knows an objective by ``loss_gradient(w)`` and ``gauss_newton(w)`` (Adam by its
-minibatches) and nothing of networks or estimators.
+minibatches, Levenberg-Marquardt by ``loss(w)`` and ``normal_equations(w)``) and nothing of networks
+or estimators.
 """
 
 import numpy as np
 from scipy import optimize
 
 from .adam import minimise_adam
+from .levenberg_marquardt import minimise_lm
 from .recipe import LBFGS_PAIRS
 
 # How `minimise` ended.
@@ -107,7 +109,38 @@ def _adam(objective, w0, max_iter, callback):
     )
 
 
-SOLVERS = {"lbfgs": _lbfgs, "trust-ncg": _trust_ncg, "adam": _adam}
+class _Finite:
+    """The objective as `minimise_lm` takes it: an overflow is infinite, or refused."""
+
+    def __init__(self, objective):
+        self.objective = objective
+
+    def loss(self, w):
+        value = self.objective.loss(w)
+        return value if np.isfinite(value) and np.isfinite(w).all() else np.inf
+
+    def normal_equations(self, w):
+        gradient, matrix = self.objective.normal_equations(w)
+        if not (np.isfinite(gradient).all() and np.isfinite(matrix).all()):
+            raise ObjectiveOverflowError("The curvature of the loss is")
+        return gradient, matrix
+
+
+def _lm(objective, w0, max_iter, callback):
+    """Levenberg-Marquardt on exact Jacobians, for squared loss and few parameters."""
+    finite = _Finite(objective)
+    return optimize.minimize(
+        finite.loss,
+        w0,
+        method=minimise_lm,
+        callback=callback,
+        options={"objective": finite, "maxiter": max_iter},
+    )
+
+
+SOLVERS = {"lbfgs": _lbfgs, "trust-ncg": _trust_ncg, "adam": _adam, "lm": _lm}
+# for any output
+GENERAL_SOLVERS = tuple(name for name in SOLVERS if name != "lm")
 
 
 def minimise(
