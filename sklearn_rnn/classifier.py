@@ -1,15 +1,14 @@
 """Pattern 2: hidden units recurrent, one output after the whole sequence is read."""
 
 from sklearn.base import ClassifierMixin
-from sklearn.metrics import accuracy_score
 
 from ._compat import StrOptions
 from ._estimators.base import read_fitted
 from ._estimators.lazy import by_partition
 from ._estimators.model import binary_margin
 from ._estimators.pooled import PooledEstimator
+from ._estimators.scores import score_labels
 from ._estimators.targets import SEQUENCE, LabelTargets
-from ._input.labels import require_y
 from ._networks.network import infer, infer_log, infer_logits
 from ._networks.outputs import Softmax
 
@@ -260,7 +259,8 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
             - a 3-D array (S, T, D);
             - a list or object array of S arrays or CSR matrices (T_i, D);
             - a table (S, T * `features_per_step`), a row a sequence;
-            - with `sequence_id`, a table (N, D), a row a step.
+            - with `sequence_id`, a table (N, D), a row a step;
+            - a Dask collection of these, see the user guide.
         y : array-like of shape (S,)
             A label for each sequence. With `sequence_id`, of a table: (N,), the same in all rows of
             a sequence; or a dict or pandas Series by sequence id.
@@ -414,8 +414,10 @@ class SequenceClassifier(ClassifierMixin, PooledEstimator):
         ValueError
             If y holds a label that was not seen in `fit`.
         """
+        return score_labels(self, X, y, sample_weight)
+
+    def _outcomes(self, X, y, sample_weight):
+        """Return true and predicted labels, and their weights."""
         model, sequences = read_fitted(self, X)
-        require_y(self, y)
         _, labels, weight = self._targets.read_known(sequences, y, sample_weight, model.classes)
-        predicted = model.labels(sequences, self.n_jobs, self._predictor())
-        return accuracy_score(labels, predicted, sample_weight=weight)
+        return labels, model.labels(sequences, self.n_jobs, self._predictor()), weight

@@ -15,8 +15,8 @@ from ._estimators.quantiles import (
     number_output,
     quantile_structure,
 )
+from ._estimators.scores import score_numbers
 from ._estimators.targets import SEQUENCE
-from ._input.labels import require_y
 
 
 class SequenceRegressor(LeastSquaresMixin, QuantileMixin, RegressorMixin, PooledEstimator):
@@ -290,7 +290,8 @@ class SequenceRegressor(LeastSquaresMixin, QuantileMixin, RegressorMixin, Pooled
             - a 3-D array (S, T, D);
             - a list or object array of S arrays or CSR matrices (T_i, D);
             - a table (S, T * `features_per_step`), a row a sequence;
-            - with `sequence_id`, a table (N, D), a row a step.
+            - with `sequence_id`, a table (N, D), a row a step;
+            - a Dask collection of these, see the user guide.
         y : array-like of shape (S,) or (S, K)
             Targets of each sequence. With `sequence_id`, of a table: (N,) or (N, K), the same in
             all rows of a sequence; or a dict, pandas Series or DataFrame by sequence id.
@@ -391,13 +392,16 @@ class SequenceRegressor(LeastSquaresMixin, QuantileMixin, RegressorMixin, Pooled
         ValueError
             If y or the weights do not fit X, or y holds other numbers of targets than in `fit`.
         """
+        return score_numbers(self, X, y, sample_weight)
+
+    def _outcomes(self, X, y, sample_weight):
+        """Return the targets' kind, true and predicted numbers, and their weights."""
         model, sequences = read_fitted(self, X)
-        require_y(self, y)
         kind = fitted_targets(SEQUENCE, model.network)
         targets, weight, n_outputs, _ = kind.read(sequences, y, sample_weight)
         if n_outputs != model.network.n_outputs:
             raise ValueError(f"y has {n_outputs} targets, but fit saw {model.network.n_outputs}.")
-        return kind.score(targets, model.infer(sequences, self.n_jobs), weight)
+        return kind, targets, model.infer(sequences, self.n_jobs), weight
 
 
 def _warn_of_steps(X, y):

@@ -65,7 +65,7 @@ def in_this_process():
 
 @pytest.fixture(scope="module")
 def client():
-    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
     with distributed.LocalCluster(processes=False, **options) as cluster:
         with distributed.Client(cluster) as client:
             yield client
@@ -246,6 +246,27 @@ def test_predictions_are_lazy(name):
             assert values.dtype == known.dtype
             assert_alike(values.compute(), known)
         assert_alike(of_delayed[0].compute(), expected[0])
+
+
+@of_each_task
+@pytest.mark.parametrize("weight", [None, WEIGHT])
+def test_score(name, weight):
+    estimator, y = TASKS[name]
+    estimator = clone(estimator).fit(X, y)
+    weights = None if weight is None else chunked(weight)
+    if name == "quantiles":
+        with pytest.raises(ValueError, match="The score of quantiles needs all targets at once"):
+            estimator.score(chunked(X), chunked(y), weights)
+        return
+    score = estimator.score(chunked(X), chunked(y), weights)
+    assert_allclose(score, estimator.score(X, y, weight), rtol=1e-10)
+    assert type(score) is float
+
+
+def test_score_of_targets_that_do_not_vary():
+    estimator, y = TASKS["per step"]
+    estimator, y = clone(estimator).fit(X, y), np.ones((S, T, 2))
+    assert estimator.score(chunked(X), chunked(y)) == estimator.score(X, y) == 0.0
 
 
 def test_a_later_fit_does_not_change_lazy_predictions():

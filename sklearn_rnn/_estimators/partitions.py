@@ -88,15 +88,7 @@ def read_partitions(reader, X, y, sample_weight, known):
     ValueError, TypeError
         If the input is malformed: the message names the partition, too.
     """
-    names = ("X", "y") if sample_weight is None else ("X", "y", "sample_weight")
-    columns = [partitions_of(x, name) for x, name in zip((X, y, sample_weight), names)]
-    for name, parts in zip(names, columns):
-        if len(parts) != len(columns[0]):
-            raise ValueError(
-                f"{name} has {len(parts)} partitions, but X has {len(columns[0])}. They must be "
-                "partitioned alike."
-            )
-    read = Partitions.read(partial(_read, reader), *columns)
+    read = _partitions(X, y, sample_weight).keep(partial(_read, reader))
     parts = read.gather(_Part.facts)
     has_rows = [part.sequences is not None for part in parts]
     parts = [part for part in parts if part.sequences is not None]
@@ -116,11 +108,43 @@ def read_partitions(reader, X, y, sample_weight, known):
     return sequences, targets, PartitionedExamples(examples, data)
 
 
-def _read(reader, number, X, y, sample_weight=None):
+def gather_from_rows(function, X, y, sample_weight):
+    """Return ``function(X, y, sample_weight)`` for each partition that has rows."""
+    results = _partitions(X, y, sample_weight).gather(partial(_of_rows, function))
+    results = [result for result in results if result is not None]
+    if not results:
+        raise ValueError("X is empty: none of its partitions has rows. Pass some.")
+    return results
+
+
+def _of_rows(function, part):
+    number, X, y, *sample_weight = part
+    with _reading(number):
+        if num_samples(X) == 0:
+            return None
+        return function(X, y, *sample_weight or [None])
+
+
+def _partitions(X, y, sample_weight):
+    """Return ``(number, X, y)``, or ``(number, X, y, sample_weight)``, as `Partitions`."""
+    names = ("X", "y") if sample_weight is None else ("X", "y", "sample_weight")
+    columns = [partitions_of(x, name) for x, name in zip((X, y, sample_weight), names)]
+    for name, parts in zip(names, columns):
+        if len(parts) != len(columns[0]):
+            raise ValueError(
+                f"{name} has {len(parts)} partitions, but X has {len(columns[0])}. They must be "
+                "partitioned alike."
+            )
+    return Partitions.of(*columns)
+
+
+def _read(reader, part):
     """Return the `_Part` that a partition is."""
+    number, X, y, *sample_weight = part
     with _reading(number):
         if num_samples(X) == 0:
             return _Part(number)
+        sample_weight = sample_weight[0] if sample_weight else None
         reader = reader._reader()  # several partitions may be read at a time
         sequences = read_sequences(reader, X, reader._table(), reset=True)
         summary = reader._targets.summary(sequences, y, sample_weight)

@@ -67,8 +67,12 @@ def number_output(quantile):
 
 def fitted_targets(unit, network):
     """Return what the targets of a fitted network are."""
-    is_quantile = isinstance(network.output, Quantiles)
-    return QuantileTargets(unit, network.output.levels) if is_quantile else NumberTargets(unit)
+    return NumberTargets(unit) if has_r2(network) else QuantileTargets(unit, network.output.levels)
+
+
+def has_r2(network):
+    """Return whether predictions of a network are scored by R^2; those of quantiles are not."""
+    return not isinstance(network.output, Quantiles)
 
 
 class QuantileTargets(NumberTargets):

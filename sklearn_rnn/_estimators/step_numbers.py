@@ -7,10 +7,10 @@ from sklearn.utils import RegressorTags
 
 from .._execution.dask import is_collection
 from .._input.constraints import COLUMN
-from .._input.labels import require_y
 from .base import read_fitted
 from .lazy import by_partition
 from .quantiles import fitted_targets
+from .scores import score_numbers
 from .targets import STEP, NumberTargets
 
 
@@ -40,7 +40,8 @@ class StepNumbersMixin:
 
             - a 3-D array (S, T, D);
             - a list or object array of S arrays or CSR matrices (T_i, D);
-            - a table (N, D), a row a step: one sequence, or several that `sequence_id` tells apart.
+            - a table (N, D), a row a step: one sequence, or several that `sequence_id` tells apart;
+            - a Dask collection of these, see the user guide.
         y : array-like
             A number for each step: (S, T); or a list or object array of S arrays (T_i,); or, for a
             table, (N,). Or a row of K numbers for each step: (S, T, K), arrays (T_i, K), or (N, K).
@@ -154,11 +155,14 @@ class StepNumbersMixin:
         ValueError
             If y or the weights do not fit X, or y holds other numbers of targets than in `fit`.
         """
+        return score_numbers(self, X, y, sample_weight)
+
+    def _outcomes(self, X, y, sample_weight):
+        """Return the targets' kind, true and predicted numbers, and their weights."""
         model, sequences = read_fitted(self, X)
-        require_y(self, y)
         targets = self._read_targets(model, sequences, y, sample_weight)
-        predictions = model.infer(sequences, self.n_jobs)
-        return fitted_targets(STEP, model.network).score(targets.y, predictions, targets.weight)
+        kind = fitted_targets(STEP, model.network)
+        return kind, targets.y, model.infer(sequences, self.n_jobs), targets.weight
 
 
 def _warn_of_rows(X, y):

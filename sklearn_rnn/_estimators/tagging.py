@@ -3,7 +3,6 @@
 from functools import partial
 
 import numpy as np
-from sklearn.metrics import accuracy_score
 from sklearn.utils import ClassifierTags, check_random_state
 
 from .._compat import StrOptions, validate_parameter_constraints
@@ -13,6 +12,7 @@ from .._networks.network import IGNORE_OVERFLOW, infer_log
 from .base import read_fitted
 from .label_rules import LabelRulesMixin
 from .lazy import by_partition
+from .scores import score_labels
 
 _ARGUMENTS = {"n": [COUNT], "n_samples": [COUNT], "random_state": ["random_state"]}
 
@@ -46,7 +46,8 @@ class TaggerMixin(LabelRulesMixin):
 
             - a 3-D array (S, T, D);
             - a list or object array of S arrays or CSR matrices (T_i, D);
-            - a table (N, D), a row a step: one sequence, or several that `sequence_id` tells apart.
+            - a table (N, D), a row a step: one sequence, or several that `sequence_id` tells apart;
+            - a Dask collection of these, see the user guide.
         y : array-like
             A label for each step: (S, T); or a list or object array of S arrays or lists (T_i,);
             or, for a table, (N,).
@@ -310,13 +311,16 @@ class TaggerMixin(LabelRulesMixin):
         ValueError
             If y holds a label that was not seen in `fit`.
         """
+        return score_labels(self, X, y, sample_weight)
+
+    def _outcomes(self, X, y, sample_weight):
+        """Return true and predicted labels of steps that have one, and their weights."""
         model, sequences = read_fitted(self, X)
-        require_y(self, y)
         is_known, labels, weight = self._targets.read_known(
             sequences, y, sample_weight, model.classes
         )
         predicted = model.labels(sequences, self.n_jobs, self._predictor())
-        return accuracy_score(labels, predicted[is_known], sample_weight=weight)
+        return labels, predicted[is_known], weight
 
 
 def _several(sequences, labels):

@@ -93,12 +93,11 @@ class Partitions:
         self._values = values
 
     @classmethod
-    def read(cls, function, *collections):
-        """Return ``function(number, *parts)`` of the partitions of collections, lists alike."""
-        from dask import delayed, persist
+    def of(cls, *collections):
+        """Return tuples ``(number, *parts)`` of the partitions of lists; nothing is kept yet."""
+        from dask import delayed
 
-        call = delayed(function, pure=False)
-        return cls(persist(*[call(i, *parts) for i, parts in enumerate(zip(*collections))]))
+        return cls([delayed(_tuple)(i, *parts) for i, parts in enumerate(zip(*collections))])
 
     def gather(self, function) -> list:
         """Return ``function(value)`` for each partition."""
@@ -124,6 +123,10 @@ class Partitions:
     def release(self):
         """Let Dask free the memory."""
         self._values = None
+
+
+def _tuple(*values):
+    return values
 
 
 class PartitionedShards:
