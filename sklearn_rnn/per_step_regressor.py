@@ -152,6 +152,9 @@ class PerStepRegressor(LeastSquaresMixin, QuantileMixin, StepNumbersMixin, Recur
         Number of weights and biases.
     n_features_in_ : int
         Features of a step; of a table, its columns.
+    features_with_gaps_ : ndarray of int, shape (G,)
+        Features with missing values (NaN) in `fit`. Each has an indicator, whose weights are in G
+        further rows of those of the features.
     feature_names_in_ : ndarray of str
         Column names of a table that has them.
 

@@ -36,8 +36,8 @@ CLASSIFIER, REGRESSOR, TAGGER, FEEDBACK = (
     kind(**QUICK)
     for kind in (SequenceClassifier, SequenceRegressor, SequenceTagger, OutputFeedbackTagger)
 )
-NAN, Y_LONG = np.nan, Y_STEPS.ravel()
-BAD_VALUE = put(X, (2, 1, 0), NAN)
+NAN, INF, Y_LONG = np.nan, np.inf, Y_STEPS.ravel()
+BAD_VALUE = put(X, (2, 1, 0), INF)
 
 
 def classifier(**parameters):
@@ -70,20 +70,25 @@ BAD_X = [
     (CLASSIFIER, [X[0], X[1][:0], X[2]], "sequence 1 of X has no steps. Leave it out"),
     (TAGGER, [sparse.csr_array(X[0]), sparse.csr_array((0, D))], "sequence 1 of X has no steps"),
     # not finite
-    (CLASSIFIER, BAD_VALUE, "NaN at sequence 2, step 1, feature 0. Fill it in"),
-    (CLASSIFIER, BAD_VALUE, "If it is padding"),
-    (REGRESSOR, put(X, (2, 1, 0), np.inf), "infinity at sequence 2, step 1, feature 0"),
-    (TAGGER, [X[0], X[1][:2], put(X[2], (1, 2), NAN)], "NaN at sequence 2, step 1, feature 2"),
-    (FEEDBACK, csr(put(X, (2, 1, 2), -np.inf)), "infinity at sequence 2, step 1, feature 2"),
-    (CLASSIFIER, BAD_VALUE.astype(np.float32), "NaN at sequence 2, step 1"),
-    (TAGGER, object_array([X[0], put(X[1], (3, 0), NAN)]), "sequence 1, step 3"),
+    (CLASSIFIER, BAD_VALUE, "infinity at sequence 2, step 1, feature 0. Make it finite"),
+    (REGRESSOR, put(X, (2, 1, 0), -INF), "infinity at sequence 2, step 1, feature 0"),
+    (TAGGER, [X[0], X[1][:2], put(X[2], (1, 2), INF)], "infinity at sequence 2, step 1, feature 2"),
+    (TAGGER, put(put(X, (0, 0, 1), NAN), (4, 1, 2), INF), "infinity at sequence 4, step 1"),
+    (FEEDBACK, csr(put(X, (2, 1, 2), -INF)), "infinity at sequence 2, step 1, feature 2"),
+    (CLASSIFIER, BAD_VALUE.astype(np.float32), "infinity at sequence 2, step 1"),
+    (TAGGER, object_array([X[0], put(X[1], (3, 0), INF)]), "sequence 1, step 3"),
     (
         classifier(features_per_step=D),
-        put(WIDE, (2, D + 1), NAN),
-        "NaN at sequence 2, step 1, feature 1",
+        put(WIDE, (2, D + 1), INF),
+        "infinity at sequence 2, step 1, feature 1",
     ),
-    (tagger(0), put(LONG, (9, 1), NAN), "NaN at row 9, sequence 5.0, step 1, feature 0"),
-    (TAGGER, put(ROWS, (9, 1), NAN), "NaN at row 9, step 9, feature 1"),
+    (tagger(0), put(LONG, (9, 1), INF), "infinity at row 9, sequence 5.0, step 1, feature 0"),
+    (TAGGER, put(ROWS, (9, 1), INF), "infinity at row 9, step 9, feature 1"),
+    # missing values
+    (FEEDBACK, csr(put(X, (2, 1, 2), NAN)), "NaN at sequence 2, step 1, feature 2. X is sparse"),
+    (CLASSIFIER, put(X, (2, 3), NAN), "last 1 steps of sequence 2 of X. If they are padding"),
+    (TAGGER, put(X, (2, slice(2, 4)), NAN), "If they are missing, pass list(X), in which"),
+    (classifier(features_per_step=D), put(WIDE, (2, slice(9, 12)), NAN), "list(X.reshape(len(X), "),
     # shapes
     (CLASSIFIER, [X[0], X[1][:, :2]], "sequence 1 of X has 2 features, dense, but sequence 0"),
     (CLASSIFIER, csr([X[0], X[1][:, :2]]), "sequence 1 of X has 2 features"),

@@ -272,7 +272,7 @@ SCORERS = [
     case("needs y", score, "accuracy", TAGGER, X, None),
     case("sample_weight has 2", score, "accuracy", TAGGER, X, Y_STEPS, sample_weight=[1, 2]),
     case("log loss", score, "neg_log_loss", TAGGER, X, put(Y_STEPS, (2, 1), 7)),
-    case("sequence 1, step 2", score, "accuracy", TAGGER, put(X, (1, 2, 0), np.nan), Y_STEPS),
+    case("sequence 1, step 2", score, "accuracy", TAGGER, put(X, (1, 2, 0), np.inf), Y_STEPS),
     case("0 at sequence 0, step 0, which is no tag", score, "span_f1", TAGGER, X, 0 * Y_STEPS),
     case("sequence_id", score, "sequence_accuracy", LONG_TAGGER, LONG, Y_LONG),
     case("sequence_id", score, "sequence_accuracy", LONG_TAGGER, LONG, Y_LONG, sequence_id=0.5),
@@ -320,7 +320,7 @@ STEPS = [
     case("x of step 0 could not be read as real numbers", step, {}),
     case("x of step 0 holds dates", step, X[:, 0].astype("M8[s]")),
     case("x of step 0 is a masked array", step, MASKED[:, 0]),
-    case("step 1, sequence 2", step, X[:, 0], put(X[:, 1], (2, 0), np.nan)),
+    case("step 1, sequence 2", step, X[:, 0], put(X[:, 1], (2, 0), np.inf)),
     case("x has shape (2, 3) at step 1", step, X[:, 0], X[:2, 1]),
     case("bidirectional=False", bidirectional),
 ]

@@ -121,7 +121,7 @@ REFUSED = [
         TAGGER,
         X,
         Y_STEPS,
-        {"X_val": put(X, (2, 1, 0), np.nan), "y_val": Y_STEPS},
+        {"X_val": put(X, (2, 1, 0), np.inf), "y_val": Y_STEPS},
         "sequence 2, step",
     ),
     (TAGGER, X, Y_STEPS, {"X_val": X, "y_val": Y_STEPS, "sample_weight_val": -Y}, "Negative"),

@@ -1,6 +1,7 @@
 """The base class of all estimators: parameters, `fit`, `partial_fit`, persistence, streaming."""
 
 import warnings
+from copy import copy
 from dataclasses import asdict, replace
 from functools import partial
 from numbers import Real
@@ -19,6 +20,7 @@ from .._input.constraints import COUNT, JOBS, NOT_NEGATIVE
 from .._input.labels import require_y
 from .._input.layouts import LongTable, read_sequences, restored_table
 from .._input.long_tables import lengths_by_id, warn_of_torn
+from .._input.missing import Filling, learn_filling
 from .._networks.activations import ACTIVATIONS
 from .._training.deduplication import merge_duplicates
 from .._training.fit import Options, Trained, Validation, fit, fit_batch
@@ -84,6 +86,7 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
         tags.input_tags.three_d_array = True
         return tags
 
@@ -115,7 +118,7 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
     def _fit_network(self, structure, X, y, sample_weight, held_out):
         """Read, build, train, record; return how training ended and after how many iterations."""
         before = self._trained_before() if self.warm_start else None
-        reader = self._reader()
+        reader = self._reader(before)
         in_memory = not is_collection(X)
         if not in_memory:
             check_supported(self, held_out)
@@ -127,9 +130,10 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         iterates = validation is not None or not in_memory
         structure = self._settle(structure, examples, before, iterates)
         structure |= self._structure_of_classes(targets.attributes.get("classes_"))
-        network = self._build_network(structure, sequences.n_features, targets.n_outputs)
+        n_features = examples.data.X.shape[1]
+        network = self._build_network(structure, n_features, targets.n_outputs)
         if before:
-            self._check_continues(structure, network, "warm_start=True")
+            self._check_continues(structure, network, reader, "warm_start=True")
         record = partial(self._fitted_attributes, reader, structure, network, targets)
         progress = Progress(self, X, y, sample_weight, lambda p: vars(self) | record(p))
         trained = fit(
@@ -155,21 +159,27 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
             raise ValueError("partial_fit does not support early_stopping=True. Set it to False.")
         before = self._trained_before()
         if before:
-            reader, n_features = self._model.reader, self._model.network.n_features
+            reader, n_features = copy(self._model.reader), self._model.n_features
         else:
             reader, n_features = self._reader(), None
         sequences = read_sequences(
-            reader, X, self._table(), reset=not before, n_features=n_features
+            reader,
+            X,
+            self._table(),
+            reset=not before,
+            n_features=n_features,
+            ensure_all_finite="allow-nan",
         )
         targets = self._targets.read_batch(
             sequences, y, sample_weight, self._class_weight(), self._classes(before), classes
         )
-        examples = self._examples(sequences, targets)
+        examples = reader._filled(sequences, self._examples(sequences, targets))
         structure = self._settle(structure, examples, before, needs_iterations=True)
         structure |= self._structure_of_classes(targets.attributes.get("classes_"))
-        network = self._build_network(structure, sequences.n_features, targets.n_outputs)
+        n_features = examples.data.X.shape[1]
+        network = self._build_network(structure, n_features, targets.n_outputs)
         if before:
-            self._check_continues(structure, network, "partial_fit")
+            self._check_continues(structure, network, reader, "partial_fit")
         rng = check_random_state(self.random_state)
         trained = fit_batch(network, examples, self._options(), rng, before)
         self._become(
@@ -179,18 +189,40 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
 
     def _read(self, X, y, sample_weight, known):
         """Read a training set in memory; return its sequences, targets and `Examples`."""
-        sequences = read_sequences(self, X, self._table(), reset=True)
+        sequences = read_sequences(
+            self, X, self._table(), reset=True, ensure_all_finite="allow-nan"
+        )
         self._lengths_seen = lengths_by_id(sequences)
         targets = self._targets.read(sequences, y, sample_weight, self._class_weight(), known)
-        return sequences, targets, self._examples(sequences, targets)
+        return sequences, targets, self._filled(sequences, self._examples(sequences, targets))
 
-    def _reader(self):
+    def _filled(self, sequences, examples):
+        """Return examples without gaps; how they are filled is learnt, if it has not been.
+
+        Which sequences are equal is found out before, so that it does not depend on their order.
+        """
+        data, members = examples
+        if issparse(sequences.rows):
+            return examples
+        filling = getattr(self, "_filling", None)
+        if filling is None or filling.n_features != sequences.n_features:
+            weight = data.weight
+            if data.per_step:
+                weight = np.add.reduceat(weight, data.starts) / data.lengths
+            filling = self._filling = learn_filling(sequences, members, weight)
+        rows = filling.fill(sequences).rows
+        return examples._replace(data=replace(data, X=rows, n_indicators=len(filling.with_gaps)))
+
+    def _reader(self, before=None):
         """Return a copy with the parameters alone, on which `validate_data` may leave attributes.
 
         So a fit that fails, or goes on while another thread predicts, leaves the estimator alone.
+        If training goes on from where it was before, gaps are filled as they were.
         """
         reader = object.__new__(type(self))
         vars(reader).update(self.get_params(deep=False))
+        if before and self._model.filling:
+            reader._filling = self._model.filling
         return reader
 
     def _class_weight(self):
@@ -261,8 +293,14 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
     def _validation_data(self, reader, sequences, targets, held_out):
         """Return the validation set, read as the training set was."""
         X, y, sample_weight = held_out
+        filling = getattr(reader, "_filling", None)
         others = read_sequences(
-            reader, X, self._table(), reset=False, n_features=sequences.n_features
+            reader,
+            X,
+            self._table(),
+            reset=False,
+            n_features=sequences.n_features,
+            ensure_all_finite="allow-nan" if filling else True,
         )
         check_alike(sequences, others)
         warn_of_torn(others, reader._lengths_seen)
@@ -270,6 +308,8 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
             others, y, sample_weight, self._class_weight(), targets
         )
         self._check_labels(others, y, weight, targets.attributes.get("classes_"))
+        if filling:
+            others = filling.fill(others)
         rows = others.rows.astype(sequences.rows.dtype, copy=False)
         return Data(rows, others.lengths, y, weight, self._targets.unit.per_step)
 
@@ -281,11 +321,14 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         curves = self.loss_curve_, self.validation_scores_
         return Trained(p, self._seed, self._n_seen, None, self.loss_, *curves)
 
-    def _check_continues(self, structure, network, what):
+    def _check_continues(self, structure, network, reader, what):
         """Refuse to go on from the weights of another network."""
         saved, p = self._settings["structure"], self._model.p
         changed = [name for name in structure if structure[name] != saved[name]]
-        if not changed and {name: W.shape for name, W in p.items()} != network.shapes:
+        is_other = {name: W.shape for name, W in p.items()} != network.shapes
+        if self._model.filling and reader._filling is not self._model.filling:
+            is_other = True  # of another number of features
+        if not changed and is_other:
             changed = ["the features, classes or targets"]
         if changed:
             raise ValueError(
@@ -295,7 +338,7 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
 
     def _fitted_attributes(self, reader, structure, network, targets, p, trained=None):
         """Return all attributes of an estimator with the parameters p; some need ``trained``."""
-        table = self._table()
+        table, filling = self._table(), getattr(reader, "_filling", None)
         classes = targets.attributes.get("classes_")
         shape = targets.attributes.get("_target_shape", (targets.n_outputs,))
         per_step = self._targets.unit.per_step
@@ -304,7 +347,12 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         attributes |= targets.attributes | weights
         attributes |= {
             "n_parameters_": sum(W.size for W in p.values()),
-            "_settings": {"structure": structure, "table": asdict(table)},
+            "features_with_gaps_": filling.with_gaps if filling else np.zeros(0, int),
+            "_settings": {
+                "structure": structure,
+                "table": asdict(table),
+                "filling": asdict(filling) if filling else None,
+            },
             "_model": FittedModel(network, weights, reader, table, per_step, classes, shape),
         }
         if trained is not None:
@@ -360,6 +408,8 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
         network = self._build_network(structure, n_features, n_outputs)
         reader = self._reader()
         vars(reader).update({name: saved[name] for name in _READ_ATTRIBUTES if name in saved})
+        if self._settings.get("filling"):
+            reader._filling = Filling(**self._settings["filling"])
         per_step = self._targets.unit.per_step
         weights = {name: saved[name] for name in network.attributes(network.parameters(saved))}
         shape = () if saved.get("_single_target") else (n_outputs,)  # of version 0.1
@@ -413,7 +463,7 @@ class RecurrentEstimator(CallbackSupportMixin, BaseEstimator):
             )
         # a copy, so that the stepper stays as it is when the user changes weights in place
         p = {name: W.copy() for name, W in model.p.items()}
-        return Stepper(model.network, p, model.target_shape, model.feature_names)
+        return Stepper(model.network, p, model.target_shape, model.feature_names, model.filling)
 
 
 def fitted_model(estimator):

@@ -26,7 +26,8 @@ class FittedModel:
     weights : dict of str to ndarray or list of ndarray
         The fitted attributes of the estimator that hold the parameters of the network.
     reader : estimator
-        A copy of the estimator, with the names and number of the features that `fit` saw.
+        A copy of the estimator, with the names and number of the features that `fit` saw, and how
+        their gaps are filled.
     table : LongTable or WideTable
         What 2-D input means.
     per_step : bool
@@ -61,11 +62,27 @@ class FittedModel:
     def read(self, X) -> Sequences:
         """Read X, which must have the features that `fit` saw."""
         sequences = read_sequences(
-            self.reader, X, self.table, reset=False, n_features=self.network.n_features
+            self.reader,
+            X,
+            self.table,
+            reset=False,
+            n_features=self.n_features,
+            ensure_all_finite="allow-nan" if self.filling else True,
         )
         warn_of_torn(sequences, getattr(self.reader, "_lengths_seen", {}))
         self._check_lengths(sequences)
-        return sequences
+        return self.filling.fill(sequences) if self.filling else sequences
+
+    @property
+    def filling(self):
+        """How gaps of X are filled; None if they are refused."""
+        return getattr(self.reader, "_filling", None)
+
+    @property
+    def n_features(self):
+        """Number of features that each step of X must have."""
+        n_indicators = len(self.filling.with_gaps) if self.filling else 0
+        return self.network.n_features - n_indicators
 
     def _check_lengths(self, sequences):
         """Refuse sequences for which no labels are allowed."""

@@ -42,6 +42,8 @@ class Data:
     cores : ndarray of int, shape (S, 2), optional
         First step of each sequence whose target counts, and the first that does not any more; by
         default all count.
+    n_indicators : int
+        So many of the last features say which values are missing.
     """
 
     X: np.ndarray | sparse.csr_array
@@ -51,6 +53,7 @@ class Data:
     per_step: bool
     starts: np.ndarray | None = None
     cores: np.ndarray | None = None
+    n_indicators: int = 0
 
     def __post_init__(self):
         if self.starts is None:

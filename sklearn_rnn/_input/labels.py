@@ -62,7 +62,7 @@ def label_layout(y, name, sequence_ids=None):
         column = column_or_1d(as_array(sequence_ids, "sequence_ids"))
         check_count(column, num_samples(y), "sequence_ids", "row", name)
         lengths, ids = runs(column, "sequence_ids")
-    return Sequences(np.empty((lengths.sum(), 0)), lengths, layout, ids, name)
+    return Sequences(np.empty((lengths.sum(), 0)), lengths, layout, ids, name=name)
 
 
 def _length(part):

@@ -17,6 +17,7 @@ from .arrays import (
     refuse_mask,
 )
 from .long_tables import as_table, check_no_levels, check_time, runs, split_off_id, warn_of_ids
+from .missing import refuse_padding
 from .names import (
     check_columns,
     check_same_columns,
@@ -102,7 +103,7 @@ def restored_table(fields):
     return (LongTable if "sequence_id" in fields else WideTable)(**fields)
 
 
-def read_sequences(estimator, X, table, *, reset, n_features=None, allow_nan=False):
+def read_sequences(estimator, X, table, *, reset, n_features=None, ensure_all_finite=True):
     """Read X into `Sequences` and check it.
 
     Parameters
@@ -117,8 +118,8 @@ def read_sequences(estimator, X, table, *, reset, n_features=None, allow_nan=Fal
         True in `fit`.
     n_features : int, optional
         Number of features that each step must have.
-    allow_nan : bool, default=False
-        Whether to take NaN and infinity.
+    ensure_all_finite : bool or "allow-nan", default=True
+        Whether to refuse NaN and infinity, or infinity alone.
 
     Raises
     ------
@@ -131,8 +132,8 @@ def read_sequences(estimator, X, table, *, reset, n_features=None, allow_nan=Fal
         estimator._fitted_on_table = sequences.layout in ("wide", "long")
         if not estimator._fitted_on_table:
             estimator.n_features_in_ = sequences.n_features
-    if not allow_nan:
-        _check_finite(sequences)
+    if ensure_all_finite:
+        sequences = _with_gaps(sequences, ensure_all_finite == "allow-nan")
     if n_features not in (None, sequences.n_features):
         _refuse_features(sequences, n_features)
     return sequences
@@ -328,21 +329,36 @@ def _canonical(rows):
     return rows
 
 
-def _check_finite(sequences):
+def _with_gaps(sequences, allow_nan):
+    """Return the sequences, which know where dense rows have NaN; refuse what is not finite."""
     rows = sequences.rows
-    values = rows.data if sparse.issparse(rows) else rows
+    is_sparse = sparse.issparse(rows)
+    values = rows.data if is_sparse else rows
     is_finite = np.isfinite(values)
     if is_finite.all():
-        return
-    first = int(np.argmin(is_finite))
-    if sparse.issparse(rows):
+        return sequences
+    gaps = np.isnan(values)
+    if allow_nan and not is_sparse and (gaps | is_finite).all():
+        # one NaN, so that equal rows have equal bits
+        rows = np.where(gaps, rows.dtype.type(np.nan), rows)
+        sequences = replace(sequences, rows=rows, gaps=gaps)
+        if sequences.layout in ("3-D", "wide"):
+            refuse_padding(sequences)
+        return sequences
+    is_refused = ~(is_finite | gaps) if allow_nan and not is_sparse else ~is_finite
+    first = int(np.argmax(is_refused))
+    if is_sparse:
         rows = rows.tocoo()
         row, feature = rows.row[first], rows.col[first]
     else:
         row, feature = np.unravel_index(first, rows.shape)
-    kind = "NaN" if np.isnan(values.flat[first]) else "infinity"
+    kind = "NaN" if gaps.flat[first] else "infinity"
     remedy = "Fill it in (for instance with sklearn.impute.SimpleImputer) or leave it out."
-    if sequences.layout == "3-D":
+    if kind == "infinity":
+        remedy = "Make it finite, or leave it out."
+    elif is_sparse and allow_nan:
+        remedy = "X is sparse; of dense X missing values are filled: call its toarray()."
+    elif sequences.layout == "3-D":
         remedy += " If it is padding, pass a list of arrays without it."
     position = sequences.describe_position(row)
     raise ValueError(f"X holds {kind} at {position}, feature {feature}. {remedy}")

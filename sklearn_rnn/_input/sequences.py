@@ -24,6 +24,8 @@ class Sequences:
         The layout in which the user passed them.
     ids : ndarray of shape (S,) or None
         The sequence ids of a long table.
+    gaps : ndarray of bool, shape (N, D), or None
+        Which values are missing, if there are any.
     name : str
         The name of the argument in messages.
     """
@@ -32,6 +34,7 @@ class Sequences:
     lengths: np.ndarray
     layout: str
     ids: np.ndarray | None = None
+    gaps: np.ndarray | None = None
     name: str = "X"
 
     @property

@@ -97,6 +97,11 @@ STEPS_PER_OBSERVATION = 75
 # sets all pieces of 50 to 400 steps score as exact gradients do; these take the least time.
 PIECE_STEPS, WARM_UP_STEPS = 200, 25
 
+# Standard deviation of the indicators of missing values beside that of other features: what they
+# tell is less than what they disturb, most so where units are drawn at random
+# (benchmarks/README.md, "Missing values").
+INDICATOR_SCALE = 0.1
+
 # From this many sequences on, Adam takes less time than methods that read all of them for one step
 # (benchmarks/sets.py, times to equal scores).
 MANY_SEQUENCES = 2000

@@ -5,7 +5,7 @@ gives data as they are, and training does not depend on their units.
 """
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -49,6 +49,12 @@ class Standardisation:
         for W in network.input_biases:
             p[W] = np.where(self.x_is_constant[:, None], 0.0, p[W])
         return p
+
+    def with_small(self, n, scale):
+        """Return the same, the last n features having a standard deviation of ``scale``."""
+        x_scale = self.x_scale.copy()
+        x_scale[len(x_scale) - n :] /= scale
+        return replace(self, x_scale=x_scale)
 
     def fold(self, network, p):
         """Return parameters for the data as they are, from parameters for standardised data."""

@@ -9,7 +9,7 @@ from scipy import sparse
 
 from .._execution.shards import Data, LazyShard, Shards, pack, partition_into_shards
 from .._execution.workspace import Workspace
-from .recipe import STEPS_PER_OBSERVATION
+from .recipe import INDICATOR_SCALE, STEPS_PER_OBSERVATION
 from .standardisation import standardisation
 
 # Shards are kept in memory if all rows take no more bytes; otherwise each is packed when its turn
@@ -84,7 +84,8 @@ class TrainingSet:
         self.n_sequences = len(self._members)
         pack_raw = partial(pack, self._data, workspace=self._workspace)
         raw = self._shards(self._data, self._members, pack_raw)
-        self.scaling = standardisation(raw, data.per_step, with_targets)
+        scaling = standardisation(raw, data.per_step, with_targets)
+        self.scaling = scaling.with_small(data.n_indicators, INDICATOR_SCALE)
         self.shards = self._standardised(raw)
 
     def shards_on(self, map_):

@@ -135,6 +135,12 @@ def check_parts(model, dtype):
     missing = pattern.missing(network) if pattern else type(network).__name__
     if missing:
         raise ValueError(f"{missing} has no form in ONNX yet.")
+    if model.filling and len(model.filling.with_gaps):
+        raise ValueError(
+            f"X had missing values in fit, in feature {model.filling.with_gaps[0]}, and filling "
+            "them has no form in ONNX yet. Fill them before fit, for instance with "
+            "PerStepTransformer(SimpleImputer())."
+        )
     if model.classes is not None and class_tensor(model.classes) is None:
         raise ValueError(
             f"ONNX has no type for classes such as {format_value(model.classes[-1])}. Fit with "

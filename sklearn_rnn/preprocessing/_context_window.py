@@ -103,7 +103,7 @@ class ContextWindow(TransformerMixin, BaseEstimator):
         """
         self._validate_params()
         trial = copy(self)  # a fit that fails changes nothing
-        sequences = read_sequences(trial, X, self._table(), reset=True, allow_nan=True)
+        sequences = read_sequences(trial, X, self._table(), reset=True, ensure_all_finite=False)
         trial._n_step_features = sequences.n_features
         trial._id_position = None
         if self._has_ids(sequences):
@@ -129,7 +129,7 @@ class ContextWindow(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         n_features = self._n_step_features
         sequences = read_sequences(
-            self, X, self._table(), reset=False, n_features=n_features, allow_nan=True
+            self, X, self._table(), reset=False, n_features=n_features, ensure_all_finite=False
         )
         if sequences.layout != "long":
             refuse_containers(self)
