@@ -34,6 +34,7 @@ CRF_CHECKS = ("check_sample_weights_not_overwritten",)
 IDS_ARE_TORN = "the first column holds features, which as ids are not contiguous"
 IDS_MERGE = "rows that are repeated one after the other make one longer sequence"
 IDS_ARE_SHORT = "too few columns are left, or too few rows with an id of their own, to learn from"
+NAN_IDS = "the check puts NaN into the column of ids"
 IDS_ARE_READ = "what is wrong with the first column is told in words of ids"
 ID_CHECKS = {
     "check_positive_only_tag_during_fit": IDS_ARE_TORN,
@@ -49,6 +50,7 @@ ID_CHECKS = {
     "check_dtype_object": IDS_ARE_READ,
     "check_estimators_empty_data_messages": IDS_ARE_READ,
     "check_estimators_nan_inf": IDS_ARE_READ,
+    "check_estimators_pickle": NAN_IDS,
     "check_fit2d_1feature": IDS_ARE_READ,
 }
 
